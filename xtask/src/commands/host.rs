@@ -35,8 +35,7 @@ enum Verb {
     Adopt(Adopt),
     /// Move the environment to another machine
     ///
-    /// Everything is made ready there while users go on; then they wait for some seconds. Doing it again goes on where it was ended. Where
-    /// the old machine is lost, `--lost` makes it again from its copies.
+    /// Everything is made ready there while users go on; then they wait for some seconds. Doing it again goes on where it was ended.
     Move(Move),
     /// Make a host that was lost again, on a new machine, from its copies alone
     ///

@@ -19,11 +19,7 @@ use crate::tools::process::Run;
 use crate::workspace;
 
 const FILE: &str = "adoption.json";
-const ADOPT: &str = include_str!("scripts/adopt.sh");
-/// The file says that it is begun, and there is a guard: no driver dies between the two. It outlives the connection that starts it.
-const BEGIN: &str = r#"printf '%s' "$2" >"$1.next" && sync "$1.next" && mv "$1.next" "$1" || exit 1
-shift 2
-setsid sh -c "$@" </dev/null >/dev/null 2>&1 &"#;
+const ADOPT: &str = concat!(include_str!("scripts/pause.sh"), include_str!("scripts/adopt.sh"));
 /// From one container into the other, on the host: nothing travels. What did not come whole is no backup.
 const COPY: &str = r#"script=$1 old=$2 ours=$3 user=$4 receive=$5 name=$6
 code=$({ { sh -c "$script" old-database "$old" dump; echo $? >&3; } |
@@ -125,18 +121,6 @@ pub struct LeasedAdoption<'a> {
 }
 
 impl Leased<'_> {
-    /// Writes this file of the environment's, with a guard that runs the script whose words these are.
-    pub(super) fn begin_guarded(&self, file: &str, record: &str, guard: &[String]) -> Result<()> {
-        let machine = self.fenced()?;
-        let file = machine.folder(file);
-        let words: Vec<&str> = ["sh", "-c", BEGIN, "begin", file.as_str(), record]
-            .into_iter()
-            .chain(guard.iter().map(String::as_str))
-            .collect();
-        let begin = Run::new(machine.shell.command(&words)).called("guarding what users wait for");
-        Ok(begin.timeout(UNDO_TIMEOUT).run()?)
-    }
-
     /// The host's adoption.
     pub fn adoption(&self) -> LeasedAdoption<'_> {
         LeasedAdoption { leased: self }
@@ -163,7 +147,7 @@ impl LeasedAdoption<'_> {
     /// From here on the old project serves again when this driver dies.
     pub fn begin(&self, adoption: &AdoptionRecord) -> Result<()> {
         let guard = self.words("guard", adoption)?;
-        self.leased.begin_guarded(FILE, &serde_json::to_string(adoption)?, &guard)
+        self.leased.begin_pause(FILE, &serde_json::to_string(adoption)?, &guard)
     }
 
     /// Stops all of the old project but its database, which takes no more writes from anybody else either.
@@ -265,6 +249,7 @@ impl LeasedAdoption<'_> {
             "adopt".to_owned(),
             verb.to_owned(),
             root,
+            FILE.to_owned(),
             edge,
             OLD_DATABASE.to_owned(),
             database,
@@ -323,7 +308,7 @@ mod tests {
         thread::spawn(move || {
             let adopt = cmd!(
                 shell(),
-                "sh -c {ADOPT} adopt {verb} {folder} ours-edge-1 {OLD_DATABASE} x-db-1 {way_back...}"
+                "sh -c {ADOPT} adopt {verb} {folder} {FILE} ours-edge-1 {OLD_DATABASE} x-db-1 {way_back...}"
             )
             .env("PATH", path);
             Run::new(adopt).timeout(Duration::from_secs(60)).finish().unwrap()

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::beside::{self, Bounds};
+use super::container_folder::ContainerFolder;
 use super::database::described;
-use super::handed::{Hand, Handed};
 use super::images::ToolImage;
-use super::{Leased, Machine, beside};
+use super::{Leased, Machine};
 use crate::exit::refuse;
 use crate::project::{
     DATABASE, ENVIRONMENT_LABEL, INPUTS_LABEL, PAPERS_QUESTION, POSTGRES_UID, SCRIPTS_FOLDER,
@@ -29,6 +30,8 @@ use crate::tools::files::hex::hex;
 use crate::tools::files::random::random;
 use crate::tools::process::CommandError;
 
+/// Bytes of the disk that must stay free where WAL waits: below that the database lets it go.
+pub const SPOOL_SPARES: u64 = 512 << 20;
 /// In bytes: pgBackRest's buffers, and a server that recovers a moment.
 pub(super) const MEMORY: u32 = 384 << 20;
 /// Until a new one has made the first base backup.
@@ -84,7 +87,7 @@ pub struct LeasedArchiver<'a> {
 impl Archiver<'_> {
     /// Whether it runs; none when there is none.
     pub fn condition(&self) -> Result<Option<Condition>> {
-        Ok(container::named(self.machine.docker(), &self.name())?.map(|found| found.state.status))
+        beside::condition(self.machine.docker(), &self.name())
     }
 
     /// How far it is; nothing where it never was.
@@ -178,14 +181,6 @@ impl Archiver<'_> {
         self.machine.named("archiver")
     }
 
-    /// Whether one runs that was started with the same.
-    fn runs_with(&self, archiving: &Archiving) -> Result<bool> {
-        let found = container::named(self.machine.docker(), &self.name())?;
-        Ok(found.is_some_and(|it| {
-            it.state.status == Condition::Running && it.label(INPUTS_LABEL) == Some(&archiving.sum())
-        }))
-    }
-
     /// As the engine's interface describes a container. It runs as the server's own user, who alone may read the cluster's files.
     fn description(&self, archiving: &Archiving, start: &str) -> Value {
         let machine = self.machine;
@@ -200,35 +195,18 @@ impl Archiver<'_> {
             format!("{}:/state", own.join("state")),
         ];
         let (hour, days) = (machine.environment().backups.hour.to_string(), ARCHIVED_FOR_DAYS.to_string());
-        let second: u64 = 1_000_000_000;
+        let bounds = Bounds { memory: MEMORY, processes: 128, cpu_quota: 100_000 };
+        // The engine's own network, where no part of the environment is.
+        let mut confined = beside::confined(&bounds, "bridge", &binds);
+        confined["ShmSize"] = json!(64 << 20);
         json!({
             "Image": image.name(),
             "User": format!("{POSTGRES_UID}:{POSTGRES_UID}"),
             "Entrypoint": ["sh", "-c", SCRIPT, "archiver"],
             "Cmd": ["run", place, endpoint, region, authority, owner, hour, days, start],
             "Labels": { (ENVIRONMENT_LABEL): machine.environment().name, (INPUTS_LABEL): archiving.sum() },
-            "Healthcheck": {
-                "Test": ["CMD", "sh", "-c", HEALTHY],
-                "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
-            },
-            "HostConfig": {
-                // The engine's own, where no part of the environment is.
-                "NetworkMode": "bridge",
-                "RestartPolicy": { "Name": "always" },
-                "Binds": binds,
-                "Memory": MEMORY,
-                "MemorySwap": MEMORY,
-                "PidsLimit": 128,
-                "ShmSize": 64 << 20,
-                // Users come first.
-                "CpuQuota": 100_000,
-                "CpuShares": 256,
-                "ReadonlyRootfs": true,
-                "Tmpfs": { "/tmp": "" },
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges"],
-                "LogConfig": beside::small_log(),
-            },
+            "Healthcheck": beside::health(&["sh", "-c", HEALTHY]),
+            "HostConfig": confined,
         })
     }
 }
@@ -251,13 +229,13 @@ impl LeasedArchiver<'_> {
     pub fn start(&self, archiving: &Archiving) -> Result<String> {
         self.leased.fetch_tool(&archiving.image)?;
         let start = hex(&random::<8>()?);
-        let handed = self.handed();
-        handed.prepare(ABOUT, Hand::Replace, &archiving.secrets)?;
+        let folder = self.own_folder();
+        folder.replace(ABOUT, &archiving.secrets)?;
         let machine = self.leased.fenced_invalidating()?;
         let (docker, archiver) = (machine.docker(), machine.archiver());
         let description = archiver.description(archiving, &start);
         let started = || Ok(container::start(docker, &archiver.name(), &description)?);
-        beside::replace(docker, &archiver.name(), &handed, started)
+        beside::replace(docker, &archiver.name(), &folder, started)
             .context("starting what archives the database off the host")?;
         Ok(start)
     }
@@ -265,7 +243,8 @@ impl LeasedArchiver<'_> {
     /// The same, unless one runs that was started with just that, or recovers a moment: the next deploy does it then.
     pub fn renew(&self, archiving: &Archiving) -> Result<()> {
         let archiver = self.leased.fenced()?.archiver();
-        match archiver.runs_with(archiving)? || archiver.is_recovering()? {
+        let runs = beside::runs_with(archiver.machine.docker(), &archiver.name(), &archiving.sum())?;
+        match runs || archiver.is_recovering()? {
             true => Ok(()),
             false => self.start(archiving).map(drop),
         }
@@ -279,11 +258,11 @@ impl LeasedArchiver<'_> {
 
     /// Has the database keep no WAL for it any more, and removes what may come into the store. It must have been stopped.
     pub fn forget(&self) -> Result<()> {
-        self.handed().empty()?;
+        self.own_folder().empty()?;
         self.leased.database().end_archive()
     }
 
-    fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER, user: POSTGRES_UID }
+    fn own_folder(&self) -> ContainerFolder<'_> {
+        ContainerFolder { leased: self.leased, folder: FOLDER, user: POSTGRES_UID }
     }
 }

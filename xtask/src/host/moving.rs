@@ -19,7 +19,7 @@ use crate::workspace;
 const FILE: &str = "move.json";
 const READ: Script = Script::new("looking for a move", r#"[ ! -e "$1" ] || cat "$1""#);
 const ROUTE: Script = Script::new("asking for the way", r#"ip -o route get "$1" 2>/dev/null || :"#);
-const SCRIPT: &str = include_str!("scripts/move.sh");
+const SCRIPT: &str = concat!(include_str!("scripts/pause.sh"), include_str!("scripts/move.sh"));
 const CADDYFILE: &str = include_str!("scripts/moved.Caddyfile");
 const RELOAD: [&str; 6] = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"];
 /// What the edge trusts beside its system's authorities, where there is one.
@@ -193,7 +193,7 @@ impl<'a> LeasedMoving<'a> {
     /// From here on users are served here again when this driver dies.
     pub fn begin(&self, other: &OtherHost) -> Result<()> {
         let record = serde_json::to_string(&MoveRecord::of(other, MoveState::Cutting))?;
-        self.leased.begin_guarded(FILE, &record, &self.words("guard")?)
+        self.leased.begin_pause(FILE, &record, &self.words("guard")?)
     }
 
     /// Nobody writes into the database any more; sessions from before end.
@@ -247,7 +247,7 @@ impl<'a> LeasedMoving<'a> {
         let machine = self.leased.fenced()?;
         let database = machine.platform().container(DATABASE_SERVICE.name);
         let (root, user) = (machine.root().to_string(), DATABASE_SERVICE.uid.to_string());
-        let own = [SCRIPT, "move", verb, &root, &database, &user, DATABASE];
+        let own = [SCRIPT, "move", verb, &root, FILE, &database, &user, DATABASE];
         Ok(own.into_iter().map(str::to_owned).collect())
     }
 

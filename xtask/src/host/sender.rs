@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
-use super::handed::{Hand, Handed};
+use super::beside::{self, Bounds};
+use super::container_folder::ContainerFolder;
 use super::images::ToolImage;
-use super::{Leased, Machine, beside, ledger};
+use super::{Leased, Machine, ledger};
 use crate::project::{APP_UID, ENVIRONMENT_LABEL, INPUTS_LABEL, PAPERS_VOLUME};
 use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, OWNER_DIGITS, Sent, SentCopy};
 use crate::tools::docker::condition::Condition;
@@ -75,7 +76,7 @@ pub struct LeasedSender<'a> {
 impl Sender<'_> {
     /// Whether it runs; none when there is none.
     pub fn condition(&self) -> Result<Option<Condition>> {
-        Ok(container::named(self.machine.docker(), &self.name())?.map(|found| found.state.status))
+        beside::condition(self.machine.docker(), &self.name())
     }
 
     /// What it has sent, and what went wrong since; nothing where it never did anything.
@@ -104,14 +105,6 @@ impl Sender<'_> {
         Ok(self.machine.own_id()?.map(|id| short(&id)))
     }
 
-    /// Whether one runs that was started with the same.
-    fn runs_with(&self, sending: &Sending) -> Result<bool> {
-        let found = container::named(self.machine.docker(), &self.name())?;
-        Ok(found.is_some_and(|it| {
-            it.state.status == Condition::Running && it.label(INPUTS_LABEL) == Some(&sending.sum())
-        }))
-    }
-
     /// As the engine's interface describes a container. It writes into its own folder alone, where an encrypted copy lies until it
     /// is sent. The group of who deploys may read the dumps.
     fn description(&self, sending: &Sending, start: &str) -> Value {
@@ -128,35 +121,18 @@ impl Sender<'_> {
         ];
         let days = (KEPT_FOR.as_secs() / 86_400).to_string();
         let (least, most) = (KEPT_AT_LEAST.to_string(), KEPT_AT_MOST.to_string());
-        let second: u64 = 1_000_000_000;
+        let bounds = Bounds { memory: MEMORY, processes: 64, cpu_quota: 100_000 };
+        // The engine's own network, where no part of the environment is.
+        let mut confined = beside::confined(&bounds, "bridge", &binds);
+        confined["GroupAdd"] = json!([machine.facts.gid.to_string()]);
         json!({
             "Image": image.name(),
             "User": format!("{APP_UID}:{APP_UID}"),
             "Entrypoint": ["sh", "-c", SCRIPT, "sender"],
             "Cmd": [place, recipient, least, most, days, about, owner, start, authority],
             "Labels": { (ENVIRONMENT_LABEL): machine.environment().name, (INPUTS_LABEL): sending.sum() },
-            "Healthcheck": {
-                "Test": ["CMD", "sh", "-c", HEALTHY],
-                "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
-            },
-            "HostConfig": {
-                // The engine's own, where no part of the environment is.
-                "NetworkMode": "bridge",
-                "RestartPolicy": { "Name": "always" },
-                "Binds": binds,
-                "GroupAdd": [machine.facts.gid.to_string()],
-                "Memory": MEMORY,
-                "MemorySwap": MEMORY,
-                "PidsLimit": 64,
-                // Users come first.
-                "CpuQuota": 100_000,
-                "CpuShares": 256,
-                "ReadonlyRootfs": true,
-                "Tmpfs": { "/tmp": "" },
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges"],
-                "LogConfig": beside::small_log(),
-            },
+            "Healthcheck": beside::health(&["sh", "-c", HEALTHY]),
+            "HostConfig": confined,
         })
     }
 }
@@ -178,22 +154,23 @@ impl LeasedSender<'_> {
     pub fn start(&self, sending: &Sending) -> Result<String> {
         self.leased.fetch_tool(&sending.image)?;
         let start = hex(&random::<8>()?);
-        let handed = self.handed();
-        handed.prepare(ABOUT, Hand::Replace, &sending.secrets)?;
+        let folder = self.own_folder();
+        folder.replace(ABOUT, &sending.secrets)?;
         // Else the engine would make it, and nobody's.
         self.leased.platform().prepare_papers()?;
         let machine = self.leased.fenced_invalidating()?;
         let (docker, sender) = (machine.docker(), machine.sender());
         let description = sender.description(sending, &start);
         let started = || Ok(container::start(docker, &sender.name(), &description)?);
-        beside::replace(docker, &sender.name(), &handed, started)
+        beside::replace(docker, &sender.name(), &folder, started)
             .context("starting what sends copies off the host")?;
         Ok(start)
     }
 
     /// The same, unless one runs that was started with just that.
     pub fn renew(&self, sending: &Sending) -> Result<()> {
-        match self.leased.fenced()?.sender().runs_with(sending)? {
+        let machine = self.leased.fenced()?;
+        match beside::runs_with(machine.docker(), &machine.sender().name(), &sending.sum())? {
             true => Ok(()),
             false => self.start(sending).map(drop),
         }
@@ -249,10 +226,10 @@ impl LeasedSender<'_> {
 
     /// Removes what may come into the store. It must have been stopped.
     pub fn forget_secrets(&self) -> Result<()> {
-        self.handed().empty()
+        self.own_folder().empty()
     }
 
-    fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER, user: APP_UID }
+    fn own_folder(&self) -> ContainerFolder<'_> {
+        ContainerFolder { leased: self.leased, folder: FOLDER, user: APP_UID }
     }
 }

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
-use super::handed::{Hand, Handed};
+use super::beside::{self, Bounds};
+use super::container_folder::ContainerFolder;
 use super::images::ToolImage;
-use super::{Leased, Machine, beside};
+use super::{Leased, Machine};
 use crate::project::{ENVIRONMENT_LABEL, INPUTS_LABEL, LOGIN_LABEL, LOGS_LOGIN};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
@@ -112,7 +113,7 @@ pub struct LeasedShipper<'a> {
 impl Shipper<'_> {
     /// Whether it runs; none when there is none.
     pub fn condition(&self) -> Result<Option<Condition>> {
-        Ok(container::named(self.machine.docker(), &self.name())?.map(|found| found.state.status))
+        beside::condition(self.machine.docker(), &self.name())
     }
 
     /// How far it is; nothing where it never said so.
@@ -141,7 +142,17 @@ impl Shipper<'_> {
             Receiver::Tcp(host, port) => ("tcp", host, port.to_string()),
         };
         let authority = shipping.authority.as_deref().unwrap_or_default();
-        let second: u64 = 1_000_000_000;
+        let binds = [
+            format!("{containers}:/containers:ro"),
+            format!("{}:/run/secrets:ro", own.join("secrets")),
+            format!("{}:/state", own.join("state")),
+        ];
+        let bounds = Bounds { memory: MEMORY, processes: 64, cpu_quota: 50_000 };
+        // The engine's own network, where no part of the environment is.
+        let mut confined = beside::confined(&bounds, "bridge", &binds);
+        // Without a tag: what it says of itself is not shipped, or each failure would be one more line that waits.
+        confined["LogConfig"] =
+            json!({ "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } });
         json!({
             "Image": shipping.image.name(),
             "User": "0:0",
@@ -152,32 +163,8 @@ impl Shipper<'_> {
                 (INPUTS_LABEL): shipping.sum(),
                 (LOGIN_LABEL): shipping.logs_in().to_string(),
             },
-            "Healthcheck": {
-                "Test": ["CMD", "sh", "-c", HEALTHY],
-                "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
-            },
-            "HostConfig": {
-                // The engine's own, where no part of the environment is.
-                "NetworkMode": "bridge",
-                "RestartPolicy": { "Name": "always" },
-                "Binds": [
-                    format!("{containers}:/containers:ro"),
-                    format!("{}:/run/secrets:ro", own.join("secrets")),
-                    format!("{}:/state", own.join("state")),
-                ],
-                "Memory": MEMORY,
-                "MemorySwap": MEMORY,
-                "PidsLimit": 64,
-                // Users come first.
-                "CpuQuota": 50_000,
-                "CpuShares": 256,
-                "ReadonlyRootfs": true,
-                "Tmpfs": { "/tmp": "" },
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges"],
-                // Without a tag: what it says of itself is not shipped, or each failure would be one more line that waits.
-                "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } },
-            },
+            "Healthcheck": beside::health(&["sh", "-c", HEALTHY]),
+            "HostConfig": confined,
         })
     }
 }
@@ -197,12 +184,8 @@ impl LeasedShipper<'_> {
         let root = Run::new(cmd!(docker, "docker info --format {ROOT}")).text()?;
         let containers = format!("{}/containers", root.trim());
         let start = hex(&random::<8>()?);
-        let handed = self.handed();
-        handed.prepare(
-            "who may send logs, and how far that is: see docs/logs.md",
-            Hand::Replace,
-            &shipping.secrets,
-        )?;
+        let folder = self.own_folder();
+        folder.replace("who may send logs, and how far that is: see docs/logs.md", &shipping.secrets)?;
         let machine = self.leased.fenced_invalidating()?;
         let docker = machine.docker();
         let shipper = machine.shipper();
@@ -211,7 +194,7 @@ impl LeasedShipper<'_> {
             container::start(docker, &shipper.name(), &description)?;
             self.wait_for_first_word(&start)
         };
-        beside::replace(docker, &shipper.name(), &handed, started).context("starting what ships the logs")
+        beside::replace(docker, &shipper.name(), &folder, started).context("starting what ships the logs")
     }
 
     /// The same, unless one runs that was started with just that. One that logs in is not replaced by one that can't: who renews
@@ -263,10 +246,10 @@ impl LeasedShipper<'_> {
 
     /// Removes who may send logs. It must have been stopped.
     pub fn forget_secrets(&self) -> Result<()> {
-        self.handed().empty()
+        self.own_folder().empty()
     }
 
-    fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER, user: 0 }
+    fn own_folder(&self) -> ContainerFolder<'_> {
+        ContainerFolder { leased: self.leased, folder: FOLDER, user: 0 }
     }
 }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use xshell::cmd;
 
-use super::handed::{Hand, Handed};
-use super::{Leased, Machine, beside, ledger, sender};
+use super::beside::{self, Bounds};
+use super::container_folder::ContainerFolder;
+use super::{Leased, Machine, ledger, sender};
 use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL};
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::socket::Socket;
@@ -131,16 +132,17 @@ impl Watcher<'_> {
         let machine = self.machine;
         let watch = machine.folder(FOLDER);
         let sent = sends.then(|| format!("{}:/sender:ro", machine.sender().state()));
-        let binds = [
+        let mut binds = vec![
             format!("{}:/live:ro", machine.folder("live")),
             format!("{}:/ledger.jsonl:ro", machine.folder(ledger::FILE)),
             format!("{}:/backups:ro", machine.folder("backups")),
             format!("{}:/run/secrets:ro", watch.join("secrets")),
             format!("{}:/state", watch.join("state")),
-        ]
-        .into_iter()
-        .chain(sent);
-        let second: u64 = 1_000_000_000;
+        ];
+        binds.extend(sent);
+        let bounds = Bounds { memory: MEMORY, processes: 64, cpu_quota: 50_000 };
+        let mut confined = beside::confined(&bounds, &machine.named(EDGE.name), &binds);
+        confined["GroupAdd"] = json!([machine.facts.gid.to_string()]);
         json!({
             "Image": watching.image,
             "User": format!("{APP_UID}:{APP_UID}"),
@@ -148,24 +150,8 @@ impl Watcher<'_> {
             "Cmd": ["watch", "--table", watching.table],
             "Env": ["LOG_FORMAT=json"],
             "Labels": { (ENVIRONMENT_LABEL): machine.environment().name },
-            "Healthcheck": {
-                "Test": ["CMD", BACKEND_PROGRAM, "watch", "healthy"],
-                "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
-            },
-            "HostConfig": {
-                "NetworkMode": machine.named(EDGE.name),
-                "RestartPolicy": { "Name": "always" },
-                "Binds": binds.collect::<Vec<_>>(),
-                "GroupAdd": [machine.facts.gid.to_string()],
-                "Memory": MEMORY,
-                "MemorySwap": MEMORY,
-                "PidsLimit": 64,
-                "CpuQuota": 50_000,
-                "ReadonlyRootfs": true,
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges"],
-                "LogConfig": beside::small_log(),
-            },
+            "Healthcheck": beside::health(&[BACKEND_PROGRAM, "watch", "healthy"]),
+            "HostConfig": confined,
         })
     }
 
@@ -210,18 +196,17 @@ impl LeasedWatcher<'_> {
     /// Starts it, in place of the one that is there, which stays, with its addresses, when the new one does not look. What was told
     /// stays told. Gives the names of the files that were removed.
     pub fn start(&self, watching: &Watching) -> Result<Vec<String>> {
-        let how = if watching.replaces { Hand::Replace } else { Hand::Add };
-        let removed = self.handed().prepare(
-            "what the watcher is told, and what it has told: see docs/alarms.md",
-            how,
-            &watching.secrets,
-        )?;
+        let about = "what the watcher is told, and what it has told: see docs/alarms.md";
+        let removed = match watching.replaces {
+            true => self.own_folder().replace(about, &watching.secrets)?,
+            false => self.own_folder().add(about, &watching.secrets).map(|()| Vec::new())?,
+        };
         let machine = self.leased.fenced_invalidating()?;
         let sends = watching.sends || machine.sender().condition()?.is_some();
         if sends {
             // What will send may never have been started here, and the engine would make the folder, as root's.
-            let sender = Handed { leased: self.leased, folder: sender::FOLDER, user: APP_UID };
-            sender.prepare(sender::ABOUT, Hand::Add, &BTreeMap::new())?;
+            let sender = ContainerFolder { leased: self.leased, folder: sender::FOLDER, user: APP_UID };
+            sender.add(sender::ABOUT, &BTreeMap::new())?;
         }
         let (docker, watcher) = (machine.docker(), machine.watcher());
         let (name, spare) = (watcher.name(), format!("{}-before", watcher.name()));
@@ -237,7 +222,7 @@ impl LeasedWatcher<'_> {
         let Err(error) = started else {
             container::remove(docker, &spare)?;
             if !watching.secrets.is_empty() {
-                self.handed().forget()?;
+                self.own_folder().forget()?;
             }
             return Ok(removed);
         };
@@ -253,7 +238,7 @@ impl LeasedWatcher<'_> {
     fn put_back(&self, name: &str, spare: &str) -> Result<bool> {
         let docker = self.leased.fenced_invalidating()?.docker();
         container::remove(docker, name)?;
-        self.handed().put_back()?;
+        self.own_folder().put_back()?;
         if container::named(docker, spare)?.is_none() {
             return Ok(false);
         }
@@ -278,7 +263,7 @@ impl LeasedWatcher<'_> {
         beside::remove(machine.docker(), &machine.watcher().name())
     }
 
-    fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER, user: APP_UID }
+    fn own_folder(&self) -> ContainerFolder<'_> {
+        ContainerFolder { leased: self.leased, folder: FOLDER, user: APP_UID }
     }
 }

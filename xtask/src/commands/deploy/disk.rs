@@ -4,15 +4,13 @@ use anyhow::Result;
 
 use crate::commands::prune;
 use crate::exit::{Exit, Failure};
-use crate::host::Machine;
+use crate::host::{Machine, SPOOL_SPARES};
 use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
 
 /// Bytes that stay free beyond what is counted: logs, the database's own.
 const TO_SPARE: u64 = 256 << 20;
-/// What the spool of an archive leaves free (`least` in spool-for-pgbackrest.sh).
-const SPOOL_SPARES: u64 = 512 << 20;
 /// What the database keeps of its WAL at most, unless told otherwise (`max_wal_size`).
 const WAL_AT_MOST: u64 = 1 << 30;
 /// An image of which nothing is known yet.

@@ -9,11 +9,10 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::restore::{self, Restore};
+use super::restore;
 use crate::commands::db::copies;
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
@@ -34,7 +33,7 @@ pub struct Move {
     #[command(flatten)]
     target: TargetArgs,
     /// The machine that it goes to, HOST or HOST:PORT; the same user comes in there, by the same key
-    #[arg(long, value_name = "HOST", required_unless_present_any = ["forget_old", "lost"])]
+    #[arg(long, value_name = "HOST", required_unless_present = "forget_old")]
     to: Option<String>,
     /// The fingerprint that the provider of the new machine shows, where nobody can be asked whether its key is the right one
     #[arg(long, value_name = "SHA256:…")]
@@ -48,18 +47,6 @@ pub struct Move {
     /// Say what there is and what would be done, and change nothing
     #[arg(long)]
     plan: bool,
-    /// The old machine is lost: from its copies alone, as `host restore` does it
-    #[arg(long, requires = "identity", conflicts_with_all = ["forget_old", "fingerprint", "url", "to"])]
-    lost: bool,
-    /// With --lost: the file with the private key that opens the copies
-    #[arg(long, value_name = "FILE", requires = "lost")]
-    identity: Option<Utf8PathBuf>,
-    /// With --lost: the store, s3://BUCKET/FOLDER; by default what BACKUP_TO names
-    #[arg(long, value_name = "PLACE", requires = "lost")]
-    from: Option<String>,
-    /// With --lost: the old host answers, and must not count any more: why, for the ledger
-    #[arg(long, value_name = "REASON", requires = "lost")]
-    abandon: Option<String>,
     /// Remove what is left on the old machine, which hands nobody on any more then
     #[arg(long, conflicts_with_all = ["to", "plan", "url", "without_papers"])]
     forget_old: bool,
@@ -98,9 +85,6 @@ impl Move {
         if environment.is_here() {
             return Err(refuse(format!("{} is on this machine: there is no host to move", environment.name)));
         }
-        if self.lost {
-            return self.as_restore()?.run();
-        }
         if self.forget_old {
             return forget::forget(&self);
         }
@@ -109,8 +93,7 @@ impl Move {
         let mine = self.target.access()?;
         let old = self.target.clone().reach().map_err(|error| {
             error.context(format!(
-                "the old machine of {name} does not answer\n  `cargo xtask host move --lost --env {name}` makes it again from its copies \
-                 alone"
+                "the old machine of {name} does not answer\n  `cargo xtask host restore --env {name}` makes it again from its copies alone"
             ))
         })?;
         let record = old.moving().record()?;
@@ -205,20 +188,6 @@ impl Move {
             },
         );
         Ok(())
-    }
-
-    fn as_restore(&self) -> Result<Restore> {
-        Ok(Restore {
-            target: self.target.clone(),
-            identity: self.identity.clone().context("clap asks for it")?,
-            from: self.from.clone(),
-            abandon: self.abandon.clone(),
-            without_papers: self.without_papers,
-            plan: self.plan,
-            consent: self.consent,
-            overrides: self.overrides.clone(),
-            output: self.output,
-        })
     }
 }
 

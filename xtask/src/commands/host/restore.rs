@@ -52,29 +52,29 @@ const READ_LEDGER: Script = Script::new("reading the ledger", r#"if [ -e "$1" ];
 #[derive(Debug, Args)]
 pub struct Restore {
     #[command(flatten)]
-    pub(super) target: TargetArgs,
+    target: TargetArgs,
     /// The file with the private key that opens the copies
     #[arg(long, value_name = "FILE")]
-    pub(super) identity: Utf8PathBuf,
+    identity: Utf8PathBuf,
     /// The store, s3://BUCKET/FOLDER; by default what BACKUP_TO names
     #[arg(long, value_name = "PLACE")]
-    pub(super) from: Option<String>,
+    from: Option<String>,
     /// The old host answers, and must not count any more: why, for the ledger
     #[arg(long, value_name = "REASON")]
-    pub(super) abandon: Option<String>,
+    abandon: Option<String>,
     /// Bring the data back although papers that they name can't be had
     #[arg(long)]
-    pub(super) without_papers: bool,
+    without_papers: bool,
     /// Say what there is and what would be done, and change nothing
     #[arg(long)]
-    pub(super) plan: bool,
+    plan: bool,
     #[command(flatten)]
-    pub(super) consent: Consent,
+    consent: Consent,
     /// Open one gate of the deploy by hand, with a reason for the record
     #[arg(long = "override", value_name = "GATE=REASON")]
-    pub(super) overrides: Vec<Override>,
+    overrides: Vec<Override>,
     #[command(flatten)]
-    pub(super) output: OutputArgs,
+    output: OutputArgs,
 }
 
 /// A host, as its copies tell it.

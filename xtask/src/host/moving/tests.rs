@@ -39,7 +39,7 @@ fn start(folder: &Path, verb: &'static str) -> JoinHandle<Finished> {
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let folder = folder.to_str().unwrap().to_owned();
     thread::spawn(move || {
-        let run = cmd!(shell(), "sh -c {SCRIPT} move {verb} {folder} ours-postgres-1 999 {DATABASE}");
+        let run = cmd!(shell(), "sh -c {SCRIPT} move {verb} {folder} {FILE} ours-postgres-1 999 {DATABASE}");
         Run::new(run.env("PATH", path)).timeout(Duration::from_secs(60)).finish().unwrap()
     })
 }

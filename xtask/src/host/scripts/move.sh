@@ -1,17 +1,13 @@
 # The pause in which an environment goes to another machine, on the one that it leaves: nobody writes into its database, and while
 # it is not gone for good, it comes back by itself.
-# Usage: move.sh VERB ROOT CONTAINER USER DATABASE
+# It stands behind pause.sh. Usage: move.sh VERB ROOT FILE CONTAINER USER DATABASE
 # `freeze` keeps everybody from writing; `hold` and `let` do the same, and its end, on the machine that it goes to, until it is there for
 # good: what runs there would send mails that the old one sends.
 # `undo` ends the pause: users are served here again. `guard` does it once the driver has died, and ends with the pause. Once the
 # environment is gone, neither does anything: users write there.
 
-verb=$1 root=$2 container=$3 user=$4 database=$5
-file=$root/move.json
-is_cutting() { grep -q '"state":"cutting"' "$file" 2>/dev/null; }
-becomes() { # STATE
-    sed "s/\"state\":\"cutting\"/\"state\":\"$1\"/" "$file" >"$file.next" && sync "$file.next" && mv "$file.next" "$file" && sync "$root"
-}
+# shellcheck disable=SC2154 # pause.sh has `root` and `file`.
+verb=$1 container=$4 user=$5 database=$6
 ask() { docker exec --user "$user" "$container" psql --username=postgres --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$@" postgres >/dev/null; }
 # Of a database, sessions know what held when they began: they end.
 writes() { # SET ...|RESET ...
@@ -51,19 +47,5 @@ gone)
     echo 9999999999 >"$root/live/maintenance_ends.next" && mv "$root/live/maintenance_ends.next" "$root/live/maintenance_ends" &&
         echo 30 >"$root/live/maintenance.next" && mv "$root/live/maintenance.next" "$root/live/maintenance" && becomes moved
     ;;
-guard)
-    exec 9>>"$root/lease"
-    while is_cutting; do
-        # A driver that lives has the lease; nobody else may do anything while it is undone.
-        if flock -n 9; then
-            times=0
-            while is_cutting && ! undo && [ $times -lt 30 ]; do
-                times=$((times + 1))
-                sleep 1
-            done
-            exit
-        fi
-        sleep 1
-    done
-    ;;
+guard) guard ;;
 esac

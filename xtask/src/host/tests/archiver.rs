@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::host::archiver::SCRIPT;
+use crate::host::archiver::{SCRIPT, SPOOL_SPARES};
 use crate::project::DATABASE_SERVICE;
 use crate::rollout::state::archived::Archived;
 
@@ -202,6 +202,12 @@ fn the_server_is_never_stopped_by_wal_that_can_not_be_kept() {
         ],
         "{told}"
     );
+}
+
+#[test]
+fn what_a_deploy_leaves_free_is_what_both_scripts_want() {
+    let least = format!("least={} ", SPOOL_SPARES >> 10);
+    assert!(SPOOL.contains(&least) && SCRIPT.contains(&least));
 }
 
 #[test]

@@ -57,16 +57,31 @@ pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     Ok(Report { moved, ..Report::default() })
 }
 
-/// The packages whose newest version is an older one now: name, and the version before and now.
+/// Each version that has gone, and not for a newer one of its series: name, the version, and the older one that is there now.
+/// What nobody needs any more has not gone back.
 fn gone_back(before: &Versions, after: &Versions) -> Vec<(String, String, String)> {
-    let newest = |all: &Versions, name: &String| {
-        all.get(name)?.iter().max_by(|one, other| Kind::Npm.compare(one, other)).cloned()
-    };
-    let back = before.keys().filter_map(|name| {
-        let (has, comes) = (newest(before, name)?, newest(after, name)?);
-        (Kind::Npm.compare(&comes, &has) == Ordering::Less).then(|| (name.clone(), has, comes))
-    });
-    back.collect()
+    let is_less = |one: &str, other: &str| Kind::Npm.compare(one, other) == Ordering::Less;
+    let mut back = Vec::new();
+    for (name, versions) in before {
+        let Some(now) = after.get(name) else { continue };
+        for has in versions.difference(now) {
+            let of_series = || now.iter().filter(|it| series(it) == series(has));
+            // Of a series that is new here: whoever wanted this one has gone back further.
+            let come = now.iter().filter(|it| versions.iter().all(|had| series(had) != series(it)));
+            let older = of_series().chain(come).filter(|it| is_less(it, has));
+            let comes = older.max_by(|one, other| Kind::Npm.compare(one, other));
+            if let Some(comes) = comes.filter(|_| !of_series().any(|it| is_less(has, it))) {
+                back.push((name.clone(), has.clone(), comes.clone()));
+            }
+        }
+    }
+    back
+}
+
+/// What `^` takes for compatible: the first number; of 0.x, the first two.
+fn series(version: &str) -> Vec<&str> {
+    let numbers: Vec<&str> = version.split(['.', '-', '+']).take(2).collect();
+    if numbers[0] == "0" { numbers } else { numbers[..1].to_vec() }
 }
 
 /// Whether a version was published after that, by what npm says of its package. Times are in UTC, and compared as they are written.
@@ -133,5 +148,29 @@ mod tests {
         let named =
             [("react", "19.3.1"), ("@a/b", "0.1.2")].map(|(name, it)| (name.to_owned(), it.to_owned()));
         assert_eq!(dependencies(package).unwrap(), named);
+    }
+
+    #[test]
+    fn a_version_has_gone_back_when_no_newer_one_of_its_series_has_come() {
+        let all = |versions: &[&str]| {
+            Versions::from([("a".to_owned(), versions.iter().map(|it| (*it).to_owned()).collect())])
+        };
+        let back = |before: &[&str], after: &[&str]| {
+            let back = gone_back(&all(before), &all(after)).into_iter();
+            back.map(|(_, has, comes)| format!("{has} {comes}")).collect::<Vec<_>>()
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(back(&["2.0.1", "3.0.0"], &["2.0.0", "3.0.0"]), ["2.0.1 2.0.0"], "beside a newer series");
+        assert_eq!(
+            back(&["2.0.0", "2.0.1"], &["2.0.0"]),
+            ["2.0.1 2.0.0"],
+            "one that was there takes it back"
+        );
+        assert_eq!(back(&["2.0.9", "3.0.1"], &["2.0.10", "3.0.0"]), ["3.0.1 3.0.0"]);
+        assert_eq!(back(&["3.0.0"], &["2.0.0"]), ["3.0.0 2.0.0"], "back to another series");
+        assert_eq!(back(&["0.3.1", "0.4.0"], &["0.3.0", "0.4.0"]), ["0.3.1 0.3.0"]);
+        assert_eq!(back(&["2.0.1", "2.0.2"], &["2.0.2"]), none, "both are one now");
+        assert_eq!(back(&["1.0.0", "2.0.1"], &["1.0.0"]), none, "nobody needs it any more");
+        assert_eq!(back(&["1.0.0", "2.0.1"], &["1.0.1"]), none, "nor here");
     }
 }

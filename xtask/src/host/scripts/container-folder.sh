@@ -1,5 +1,5 @@
-# The values that a container is handed, in FOLDER: `secrets/`, a file each, and `state/`, where it writes. All of it is USER's.
-# Usage: handed.sh add|replace|make|forget|put-back|empty FOLDER USER
+# The folder of a container: `secrets/`, a file each, and `state/`, where it writes. All of it is USER's.
+# Usage: container-folder.sh add|replace|make|forget|put-back|empty FOLDER USER
 
 set -eu
 umask 077

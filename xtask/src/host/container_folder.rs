@@ -1,5 +1,5 @@
-//! What a container that the engine starts is handed: secrets, a file each, and a folder to write into. They belong to the user
-//! that it runs as, in a folder of the environment's.
+//! The folder of a container beside the platform: its secrets, a file each, and where it writes. All of it belongs to the user that
+//! it runs as.
 
 use std::collections::BTreeMap;
 
@@ -10,42 +10,32 @@ use super::Leased;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::Run;
 
-const SCRIPT: &str = include_str!("scripts/handed.sh");
+const SCRIPT: &str = include_str!("scripts/container-folder.sh");
 
-/// A folder of the environment's with what one container is handed.
-pub(super) struct Handed<'a> {
+/// The folder, within that of the environment.
+pub(super) struct ContainerFolder<'a> {
     pub(super) leased: &'a Leased<'a>,
     pub(super) folder: &'static str,
     /// The numeric user that it runs as.
     pub(super) user: u32,
 }
 
-/// What becomes of the values that are there and are not among the new ones.
-#[derive(Clone, Copy)]
-pub(super) enum Hand {
-    /// They stay.
-    Add,
-    /// They go.
-    Replace,
-}
+impl ContainerFolder<'_> {
+    /// Makes the folder and writes these values, each one line, beside those that are there.
+    pub(super) fn add(&self, about: &str, values: &BTreeMap<String, String>) -> Result<()> {
+        self.prepare("add", about, values).map(drop)
+    }
 
-impl Handed<'_> {
-    /// Makes the folder and writes the values, each one line; without any, those that are there stay. Gives the names of the files
-    /// that are there no more.
-    pub(super) fn prepare(
-        &self,
-        about: &str,
-        how: Hand,
-        values: &BTreeMap<String, String>,
-    ) -> Result<Vec<String>> {
+    /// The same in the place of those that are there; without any, those stay. Gives the names of the files that are there no more.
+    pub(super) fn replace(&self, about: &str, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
+        self.prepare("replace", about, values)
+    }
+
+    fn prepare(&self, verb: &str, about: &str, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
         // Else the engine would make it, as root's.
         let folder = self.leased.fenced()?.folder(self.folder);
         self.leased.write(&folder, &[("README", &format!("Here is {about}.\n"))])?;
-        let verb = match how {
-            _ if values.is_empty() => "make",
-            Hand::Add => "add",
-            Hand::Replace => "replace",
-        };
+        let verb = if values.is_empty() { "make" } else { verb };
         let removed = self.call(verb, lines(values)).with_context(|| format!("preparing {folder}"))?;
         Ok(removed.lines().map(str::to_owned).collect())
     }
@@ -69,12 +59,12 @@ impl Handed<'_> {
     fn call(&self, verb: &str, stdin: String) -> Result<String> {
         let machine = self.leased.fenced()?;
         let (image, user) = (&machine.bases()?.caddy, self.user.to_string());
-        let mount = format!("{}:/handed", machine.folder(self.folder));
+        let mount = format!("{}:/own", machine.folder(self.folder));
         let run = cmd!(
             machine.docker(),
-            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {SCRIPT} handed {verb} /handed {user}"
+            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {SCRIPT} container-folder {verb} /own {user}"
         );
-        Ok(Run::new(run).called("handed.sh").stdin(stdin).checked()?.stdout)
+        Ok(Run::new(run).called("container-folder.sh").stdin(stdin).checked()?.stdout)
     }
 }
 

@@ -10,7 +10,8 @@ use crate::tools::process::shell;
 fn run(folder: &Utf8Path, verb: &str, given: &[(&str, &str)]) -> String {
     let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let user = rustix::process::getuid().as_raw().to_string();
-    let told = Run::new(cmd!(shell(), "sh -c {SCRIPT} handed {verb} {folder} {user}")).stdin(lines(&given));
+    let told = Run::new(cmd!(shell(), "sh -c {SCRIPT} container-folder {verb} {folder} {user}"))
+        .stdin(lines(&given));
     told.checked().unwrap().stdout
 }
 
