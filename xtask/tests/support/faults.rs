@@ -1,7 +1,7 @@
 //! Releases that misbehave: from one commit on, the copy of the backend has code that can do so, and each release says
 //! by the variable `FAULT` which fault it has.
 
-#[path = "../../src/product/copy/faults.rs"]
+#[path = "../../src/product/checkout/faults.rs"]
 mod planted;
 
 use std::process::Command;

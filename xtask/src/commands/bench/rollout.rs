@@ -14,7 +14,7 @@ use self::baseline::{Baseline, WAYS};
 use self::measure::Measured;
 use self::ours::Ours;
 use crate::lab::Lab;
-use crate::product::copy::{Checkout, Version};
+use crate::product::checkout::{Checkout, Version};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 

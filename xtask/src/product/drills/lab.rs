@@ -15,7 +15,7 @@ use xshell::cmd;
 use super::page::Page;
 use crate::lab::inbox::Inbox;
 use crate::lab::{Lab, Vps};
-use crate::product::copy::{Checkout, FAULT, Version};
+use crate::product::checkout::{Checkout, FAULT, Version};
 use crate::project::{EDGE, NAME};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::docker::container;

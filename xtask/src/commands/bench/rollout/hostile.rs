@@ -8,8 +8,8 @@ use super::measure::Measured;
 use super::ours::Ours;
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
-use crate::product::copy::Checkout;
-use crate::product::copy::FAULT;
+use crate::product::checkout::Checkout;
+use crate::product::checkout::FAULT;
 use crate::project;
 use crate::terminal;
 
@@ -136,7 +136,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::product::copy::faults;
+    use crate::product::checkout::faults;
     use crate::workspace;
 
     /// The benchmark and the suites would say so only when they have built everything.

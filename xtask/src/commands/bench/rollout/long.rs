@@ -8,7 +8,7 @@ use super::{RATE, Version, Versions};
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
 use crate::lab::load::Load;
-use crate::product::copy::Checkout;
+use crate::product::checkout::Checkout;
 use crate::project::Environment;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::process::Run;

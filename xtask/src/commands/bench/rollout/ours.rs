@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::RATE;
 use super::measure::{Done, Measured, under_load, under_load_of, with_memory};
 use crate::lab::Lab;
-use crate::product::copy::{Checkout, Version};
+use crate::product::checkout::{Checkout, Version};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 
