@@ -176,9 +176,9 @@ pub fn adopted(lab: &Lab) -> Result<(), Failed> {
     let output = project.deploy().succeeds()?;
     check(output.contains("Nothing to do"), || output)?;
     let volumes = || host.sh("docker volume ls --quiet --filter label=com.docker.compose.project=tracehub");
-    check(volumes().contains("tracehub_data"), || volumes())?;
+    check(volumes().contains("tracehub_data"), volumes)?;
     project.xtask(&["host", "adopt", "--forget-old", "--yes"]).succeeds()?;
-    check(volumes().is_empty() && !host.sh(&format!("cat {FOLDER}/.env")).is_empty(), || volumes())?;
+    check(volumes().is_empty() && !host.sh(&format!("cat {FOLDER}/.env")).is_empty(), volumes)?;
     check(host.sh("docker ps --quiet --filter name=blog").lines().count() == 1, || {
         "somebody else's is gone".into()
     })?;

@@ -5,9 +5,11 @@ pub mod bad_releases;
 pub mod client;
 pub mod commits;
 pub mod faults;
+#[allow(dead_code, reason = "each suite calls what it needs of it")]
 pub mod http;
 pub mod papers;
 pub mod project;
+#[allow(dead_code, reason = "each suite calls what it needs of it")]
 pub mod store;
 pub mod streams;
 pub mod trials;

@@ -26,8 +26,10 @@ pub fn format(task: &Context) -> Result<()> {
 
 /// Lint rules.
 pub fn clippy(task: &Context) -> Result<()> {
-    let messages = Messages::default();
-    task.run_parsed(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
+    [cargo::clippy(&task.sh), cargo::clippy_of_suites(&task.sh)].into_iter().try_for_each(|command| {
+        let messages = Messages::default();
+        task.run_parsed(command, HERE, |line| messages.read(line))
+    })
 }
 
 /// Documentation.

@@ -32,14 +32,16 @@ pub fn format_check(sh: &Shell) -> Cmd<'_> {
 /// xtask's test suites that deploy for real. They are not among cargo's default targets, so they have to be named.
 pub const SUITES: [&str; 2] = ["deploy", "lab"];
 
-/// Lints every crate with its tests and suites; a warning is an error. [`Messages`] reads its output.
+/// Lints every crate with its tests; a warning is an error. [`Messages`] reads its output.
 pub fn clippy(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo clippy --locked --workspace --all-targets --message-format json -- -D warnings")
+        .env("SQLX_OFFLINE", "true")
+}
+
+/// The same for the [`SUITES`]: beside `--all-targets`, cargo passes over what is named.
+pub fn clippy_of_suites(sh: &Shell) -> Cmd<'_> {
     let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
-    cmd!(
-        sh,
-        "cargo clippy --locked --workspace --all-targets {suites...} --message-format json -- -D warnings"
-    )
-    .env("SQLX_OFFLINE", "true")
+    cmd!(sh, "cargo clippy --locked --package xtask {suites...} --message-format json -- -D warnings")
 }
 
 /// One of [`SUITES`].
@@ -198,7 +200,11 @@ mod tests {
         assert_eq!(format_check(sh).to_string(), "cargo fmt --all --check");
         assert_eq!(
             clippy(sh).to_string(),
-            "cargo clippy --locked --workspace --all-targets --test deploy --test lab --message-format json -- -D warnings"
+            "cargo clippy --locked --workspace --all-targets --message-format json -- -D warnings"
+        );
+        assert_eq!(
+            clippy_of_suites(sh).to_string(),
+            "cargo clippy --locked --package xtask --test deploy --test lab --message-format json -- -D warnings"
         );
         assert_eq!(
             test_model(sh).to_string(),
