@@ -80,17 +80,28 @@ pub(super) fn replace(
             .context("stopping the one before")?;
         container::rename(docker, name, spare)?;
     }
-    if let Err(error) = start() {
-        container::remove(docker, name)?;
-        folder.put_back()?;
-        if container::named(docker, spare)?.is_some() {
-            container::rename(docker, spare, name)?;
-            Run::new(cmd!(docker, "docker start {name}")).run()?;
-        }
-        return Err(error);
+    let Err(error) = start() else {
+        container::remove(docker, spare)?;
+        return folder.forget();
+    };
+    let there = match put_back(docker, name, spare, folder) {
+        Ok(true) => "the one before runs on".to_owned(),
+        Ok(false) => "none runs".to_owned(),
+        Err(back) => format!("and the one before could not be put back: {back:#}"),
+    };
+    Err(error.context(format!("{name} could not be started; {there}")))
+}
+
+/// Gives whether there was one before.
+fn put_back(docker: &Shell, name: &str, spare: &str, folder: &ContainerFolder<'_>) -> Result<bool> {
+    container::remove(docker, name)?;
+    folder.put_back()?;
+    if container::named(docker, spare)?.is_none() {
+        return Ok(false);
     }
-    container::remove(docker, spare)?;
-    folder.forget()
+    container::rename(docker, spare, name)?;
+    Run::new(cmd!(docker, "docker start {name}")).run()?;
+    Ok(true)
 }
 
 /// Removes it, and what a killed driver has left of the one before.

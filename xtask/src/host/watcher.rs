@@ -209,42 +209,14 @@ impl LeasedWatcher<'_> {
             sender.add(sender::ABOUT, &BTreeMap::new())?;
         }
         let (docker, watcher) = (machine.docker(), machine.watcher());
-        let (name, spare) = (watcher.name(), format!("{}-before", watcher.name()));
-        if container::named(docker, &name)?.is_some() {
-            container::remove(docker, &spare)?;
-            Run::new(cmd!(docker, "docker stop --time 1 {name}")).run().context("stopping the watcher")?;
-            container::rename(docker, &name, &spare)?;
-        }
-        let before = watcher.looked_at()?;
-        let started = container::start(docker, &name, &watcher.description(watching, sends))
-            .map_err(anyhow::Error::from)
-            .and_then(|()| watcher.wait_for_first_look(before));
-        let Err(error) = started else {
-            container::remove(docker, &spare)?;
-            if !watching.secrets.is_empty() {
-                self.own_folder().forget()?;
-            }
-            return Ok(removed);
+        let description = watcher.description(watching, sends);
+        let started = || {
+            let before = watcher.looked_at()?;
+            container::start(docker, &watcher.name(), &description)?;
+            watcher.wait_for_first_look(before)
         };
-        let there = match self.put_back(&name, &spare) {
-            Ok(true) => "the one before watches on".to_owned(),
-            Ok(false) => "nobody watches".to_owned(),
-            Err(back) => format!("and the one before could not be put back: {back:#}"),
-        };
-        Err(error.context(format!("the watcher could not be started; {there}")))
-    }
-
-    /// Gives whether there was one before.
-    fn put_back(&self, name: &str, spare: &str) -> Result<bool> {
-        let docker = self.leased.fenced_invalidating()?.docker();
-        container::remove(docker, name)?;
-        self.own_folder().put_back()?;
-        if container::named(docker, spare)?.is_none() {
-            return Ok(false);
-        }
-        container::rename(docker, spare, name)?;
-        Run::new(cmd!(docker, "docker start {name}")).run()?;
-        Ok(true)
+        beside::replace(docker, &watcher.name(), &self.own_folder(), started).context("starting the watcher")?;
+        Ok(removed)
     }
 
     /// Has it look at the files that are there now: of one that was replaced, its mount still shows the one before.
