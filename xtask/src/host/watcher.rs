@@ -215,7 +215,8 @@ impl LeasedWatcher<'_> {
             container::start(docker, &watcher.name(), &description)?;
             watcher.wait_for_first_look(before)
         };
-        beside::replace(docker, &watcher.name(), &self.own_folder(), started).context("starting the watcher")?;
+        beside::replace(docker, &watcher.name(), &self.own_folder(), started)
+            .context("starting the watcher")?;
         Ok(removed)
     }
 

@@ -5,6 +5,7 @@ pub mod jobs;
 pub mod minutes;
 pub mod steps;
 pub mod variables;
+mod weekly;
 mod yaml;
 
 use std::fs;
