@@ -18,8 +18,8 @@ pub const SECRETS: &[Secret] = &[
         roles: Some([OWNER_ROLE, OWNER_ROLE_IN_TURN]),
         ..Secret::new("database_owner_password", "DATABASE_OWNER_PASSWORD")
     },
-    Secret { is_optional: true, ..Secret::new("sentry_dsn", "SENTRY_DSN") },
-    Secret { is_optional: true, ..Secret::new("smtp_url", "SMTP_URL") },
+    Secret { is_optional: true, form: Form::Url, ..Secret::new("sentry_dsn", "SENTRY_DSN") },
+    Secret { is_optional: true, form: Form::Line, ..Secret::new("smtp_url", "SMTP_URL") },
 ];
 
 /// One secret: where it comes from and who reads it.
@@ -38,11 +38,63 @@ pub struct Secret {
     pub roles: Option<[&'static str; 2]>,
     /// The app goes without: where nobody gives a value, its file is empty, and none is made up.
     pub is_optional: bool,
+    /// What a value of it must look like.
+    pub form: Form,
+}
+
+/// What a value must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any text.
+    Text,
+    /// One line without spaces at its ends.
+    Line,
+    /// A private key with its first and its last line.
+    Pem,
+    /// An address with `https://` or `http://`.
+    Url,
+}
+
+impl Form {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Text => "text",
+            Form::Line => "a line",
+            Form::Pem => "private key",
+            Form::Url => "address",
+        }
+    }
+
+    /// What is wrong with a value; never the value.
+    pub fn problem(self, value: &str) -> Option<&'static str> {
+        let is_line = value.trim() == value && !value.contains('\n');
+        match self {
+            Form::Text => None,
+            Form::Line => (!is_line).then_some("it is not one line without spaces at its ends"),
+            Form::Pem => {
+                let is_key = value.starts_with("-----BEGIN ") && value.trim_end().ends_with("-----");
+                (!is_key).then_some("it is no whole private key: -----BEGIN … to -----END …")
+            }
+            Form::Url => {
+                let is_url = is_line && (value.starts_with("https://") || value.starts_with("http://"));
+                (!is_url).then_some("it is no address like https://example.org")
+            }
+        }
+    }
 }
 
 impl Secret {
     const fn new(name: &'static str, variable: &'static str) -> Secret {
-        Secret { name, variable, uid: APP_UID, signs: false, roles: None, is_optional: false }
+        Secret {
+            name,
+            variable,
+            uid: APP_UID,
+            signs: false,
+            roles: None,
+            is_optional: false,
+            form: Form::Text,
+        }
     }
 
     /// The role whose password this version is.

@@ -14,7 +14,7 @@ use crate::commands::target::TargetArgs;
 use crate::exit::{Exit, Failure};
 use crate::product::secrets::table::{self, Need, Row};
 use crate::product::secrets::{self, Supplied};
-use crate::project::Environment;
+use crate::project::{Environment, Form};
 use crate::terminal::{self, paint};
 
 /// What the environment is given, from where, and what is wrong with it.
@@ -56,7 +56,7 @@ impl Given {
             // Whoever gives a key by a variable may name its file.
             let is_file =
                 |value: &&str| from.starts_with("variable") && Utf8Path::new(value.trim()).is_file();
-            let is_key_file = |value: &&str| row.form == table::Form::Pem && is_file(value);
+            let is_key_file = |value: &&str| row.form == Form::Pem && is_file(value);
             let wrong = given.as_deref().filter(|it| !is_key_file(it)).and_then(|it| row.form.problem(it));
             problems.extend(wrong.map(|why| format!("{}: {why}", row.name)));
             if given.is_none() && row.need == Need::Required {

@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure, refuse};
 use crate::product::secrets::recipients::Recipients;
 use crate::product::secrets::table::{self, Row};
 use crate::product::secrets::{self, OpenFile, SecretFile};
-use crate::project::Environment;
+use crate::project::{Environment, Form};
 use crate::terminal;
 use crate::tools::files::hex::hex;
 use crate::tools::files::private;
@@ -225,7 +225,7 @@ fn piped(row: &Row) -> Result<String> {
     })?;
     match row.form {
         // ssh wants the last line's end.
-        table::Form::Pem => Ok(text),
+        Form::Pem => Ok(text),
         _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
     }
 }

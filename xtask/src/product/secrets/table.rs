@@ -1,7 +1,7 @@
 //! What an environment may be given: a row each, of the project's tables.
 
 use crate::project::{
-    ARCHIVE_KEY, Environment, HOST_VARIABLES, LOGS_CA, LOGS_LOGIN, LOGS_TO, OPERATOR_SECRETS,
+    ARCHIVE_KEY, Environment, Form, HOST_VARIABLES, LOGS_CA, LOGS_LOGIN, LOGS_TO, OPERATOR_SECRETS,
     OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS, STORE_CA, STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
 };
 
@@ -31,19 +31,6 @@ pub enum Need {
     MadeWhenAbsent,
 }
 
-/// What a value must look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Any text.
-    Text,
-    /// One line without spaces at its ends.
-    Line,
-    /// A private key with its first and its last line.
-    Pem,
-    /// An address with `https://` or `http://`.
-    Url,
-}
-
 impl Need {
     /// In a word.
     pub fn word(self) -> &'static str {
@@ -51,35 +38,6 @@ impl Need {
             Need::Required => "required",
             Need::Optional => "optional",
             Need::MadeWhenAbsent => "made when absent",
-        }
-    }
-}
-
-impl Form {
-    /// In a word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Form::Text => "text",
-            Form::Line => "a line",
-            Form::Pem => "private key",
-            Form::Url => "address",
-        }
-    }
-
-    /// What is wrong with a value; never the value.
-    pub fn problem(self, value: &str) -> Option<&'static str> {
-        let is_line = value.trim() == value && !value.contains('\n');
-        match self {
-            Form::Text => None,
-            Form::Line => (!is_line).then_some("it is not one line without spaces at its ends"),
-            Form::Pem => {
-                let is_key = value.starts_with("-----BEGIN ") && value.trim_end().ends_with("-----");
-                (!is_key).then_some("it is no whole private key: -----BEGIN … to -----END …")
-            }
-            Form::Url => {
-                let is_url = is_line && (value.starts_with("https://") || value.starts_with("http://"));
-                (!is_url).then_some("it is no address like https://example.org")
-            }
         }
     }
 }
@@ -92,7 +50,7 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
             name: secret.variable.to_owned(),
             need: if secret.is_optional { Need::Optional } else { Need::MadeWhenAbsent },
             reader: if secret.roles.is_some() { "platform, backend" } else { "backend" },
-            form: if secret.is_optional { Form::Url } else { Form::Text },
+            form: secret.form,
             rotation: match secret {
                 Secret { is_optional: true, .. } => "where it was made, then a deploy",
                 Secret { signs: true, .. } => {

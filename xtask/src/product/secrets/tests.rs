@@ -118,3 +118,20 @@ fn a_key_with_a_passphrase_and_what_is_no_key_are_refused_with_what_to_do() {
         Identity::checked("a public age1…".to_owned(), "the key in X".to_owned()).err().unwrap().to_string();
     assert!(error.contains("is no private key") && !error.contains("a public"), "{error}");
 }
+
+#[test]
+fn what_the_documents_say_to_set_has_the_form_of_its_row() {
+    let staging = crate::project::Environment::named("staging").unwrap();
+    let rows = table::rows(&staging);
+    for (name, value) in [
+        ("SMTP_URL", "smtps://USER:PASSWORD@HOST:465?from=ADDRESS"),
+        ("SMTP_URL", "smtp://HOST:587?tls=required&from=ADDRESS"),
+        ("SENTRY_DSN", "https://KEY@sentry.example/1"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example/services/T/B/X"),
+        ("ALARM_SMTP", "smtps://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS"),
+        ("LOGS_LOGIN", "USER:PASSWORD"),
+    ] {
+        let row = rows.iter().find(|row| row.name == name).unwrap();
+        assert_eq!(row.form.problem(value), None, "{name}");
+    }
+}
