@@ -200,7 +200,7 @@ impl Deploy {
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
-        // A rehearsal is nobody's business.
+        // While `host adopt` tries ours beside the old project, nothing leaves the host, and nobody is told.
         if self.beside.is_none() {
             copies::renew(&leased, machine, prepared.registry.as_ref());
             ship::renew(&leased, machine, prepared.registry.as_ref());
@@ -297,7 +297,7 @@ impl Deploy {
         self.ask(environment, "Go on with these?", so_far)
     }
 
-    /// Also where nobody is asked otherwise.
+    /// Asks in every environment, also in one that is changed without a question.
     fn ask_if_diverged(&self, environment: &Environment, planned: &Planned) -> Result<()> {
         match &planned.diverged {
             Some(_) => self.consent.ask("Replace it all the same?", "nothing was changed", &environment.name),
@@ -354,8 +354,8 @@ fn find_drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
     Ok(drift)
 }
 
-/// It is written down, and files of the releases that run are written again; containers are left to the steps, since to
-/// touch them now would touch users.
+/// Notes in the ledger what was changed by hand, and writes the files of the releases that run again. Containers are left to the
+/// steps: to start one anew now would interrupt users.
 fn put_right(leased: &Leased, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
     let mut running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));

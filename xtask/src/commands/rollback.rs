@@ -113,7 +113,7 @@ impl Rollback {
         Ok(())
     }
 
-    /// Who named a release has decided.
+    /// Warns of newer releases that are passed over; not when `--to` names the release.
     fn say_passed_over(&self, seen: &Observed) {
         let passed_over = if self.to.is_none() { seen.passed_over() } else { Vec::new() };
         for (id, why) in &passed_over {

@@ -40,7 +40,7 @@ pub enum RevertError {
     #[error("{0}: it can't tell which releases need a migration")]
     LedgerDamaged(Damage),
     /// Their way back is in no image here.
-    #[error("no release that is kept has the way back of {of}", of = versions(.0))]
+    #[error("no release that is kept has the down migration of {of}", of = versions(.0))]
     NoCarrier(Vec<i64>),
 }
 

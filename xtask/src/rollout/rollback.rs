@@ -47,7 +47,7 @@ pub enum RollbackError {
     #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
     Incompatible(ReleaseId, Vec<i64>),
     /// Nobody can take these migrations back.
-    #[error("no kept release has the way back of {of}: deploy one that has it first", of = versions(.0))]
+    #[error("no kept release has the down migration of {of}: deploy one that has it first", of = versions(.0))]
     NoCarrier(Vec<i64>),
 }
 

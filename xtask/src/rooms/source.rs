@@ -1,6 +1,8 @@
 //! Rust as far as the test of the rooms must read it: which paths a file names, and which texts it holds. Comments are
 //! left out.
 
+use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
+
 /// A piece of a source file, with the line that it begins on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -36,121 +38,60 @@ impl Token {
     }
 }
 
-/// The pieces of a source file. Numbers, characters and lifetimes say nothing here, and are left out.
+/// The pieces of a source file, as the compiler has them. Numbers and characters say nothing here, and are left out, as is what
+/// documents.
 pub fn tokens(source: &str) -> Vec<Token> {
-    let mut reader = Reader { rest: source, line: 1, tokens: Vec::new() };
-    while !reader.rest.is_empty() {
-        reader.read();
-    }
-    reader.tokens
+    let mut tokens = Vec::new();
+    flatten(source.parse().expect("Rust that compiles"), &mut tokens);
+    tokens
 }
 
-struct Reader<'a> {
-    rest: &'a str,
-    line: usize,
-    tokens: Vec<Token>,
-}
-
-impl Reader<'_> {
-    fn read(&mut self) {
-        let Some(first) = self.rest.chars().next() else { return };
-        if self.rest.starts_with("//") {
-            self.skip(self.rest.find('\n').unwrap_or(self.rest.len()));
-        } else if self.rest.starts_with("/*") {
-            self.skip(end_of_comment(self.rest));
-        } else if let Some((start, end, whole)) = quoted(self.rest) {
-            let text = self.rest[start..end].to_owned();
-            self.push(Kind::Text(text));
-            self.skip(whole);
-        } else if first == '\'' {
-            self.skip(end_of_character(self.rest));
-        } else if first.is_alphabetic() || first == '_' {
-            let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
-            let word = self.rest[..end].to_owned();
-            self.push(Kind::Word(word));
-            self.skip(end);
-        } else if first.is_ascii_digit() {
-            self.skip(self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len()));
-        } else if self.rest.starts_with("::") {
-            self.push(Kind::PathSeparator);
-            self.skip(2);
-        } else {
-            if !first.is_whitespace() {
-                self.push(Kind::Sign(first));
+fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
+    let mut trees = stream.into_iter();
+    while let Some(tree) = trees.next() {
+        let line = tree.span().start().line;
+        let mut push = |kind, line| tokens.push(Token { kind, line });
+        match tree {
+            TokenTree::Ident(name) => push(Kind::Word(name.to_string()), line),
+            TokenTree::Literal(literal) => {
+                text(&literal.to_string()).into_iter().for_each(|text| push(text, line))
             }
-            self.skip(first.len_utf8());
-        }
-    }
-
-    fn push(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, line: self.line });
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        let (skipped, rest) = self.rest.split_at(bytes);
-        self.line += skipped.matches('\n').count();
-        self.rest = rest;
-    }
-}
-
-/// Where a comment that may hold others ends.
-fn end_of_comment(text: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < text.len() {
-        let rest = &text[at..];
-        if rest.starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if rest.starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
+            TokenTree::Punct(sign) if sign.as_char() == ':' && sign.spacing() == Spacing::Joint => {
+                trees.next();
+                push(Kind::PathSeparator, line);
             }
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
+            TokenTree::Punct(sign) => push(Kind::Sign(sign.as_char()), line),
+            TokenTree::Group(group) if documents(&group) => {
+                while tokens.last().is_some_and(|last| last.is_sign('#') || last.is_sign('!')) {
+                    tokens.pop();
+                }
+            }
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ('(', ')'),
+                    Delimiter::Brace => ('{', '}'),
+                    Delimiter::Bracket => ('[', ']'),
+                    Delimiter::None => unreachable!("only a macro makes one"),
+                };
+                push(Kind::Sign(open), line);
+                flatten(group.stream(), tokens);
+                tokens.push(Token { kind: Kind::Sign(close), line: group.span_close().start().line });
+            }
         }
     }
-    text.len()
 }
 
-/// Where the text of a string begins and ends, and where the string itself does: `"…"`, `r#"…"#`, `b"…"`, `c"…"`.
-fn quoted(text: &str) -> Option<(usize, usize, usize)> {
-    let prefix = text.find(|c: char| !matches!(c, 'r' | 'b' | 'c')).unwrap_or(text.len());
-    let hashes = text[prefix..].len() - text[prefix..].trim_start_matches('#').len();
-    let is_raw = text[..prefix].contains('r');
-    if prefix > 2 || (hashes > 0 && !is_raw) || !text[prefix + hashes..].starts_with('"') {
-        return None;
-    }
-    let start = prefix + hashes + 1;
-    let closing = format!("\"{}", "#".repeat(hashes));
-    let end =
-        if is_raw { start + text[start..].find(&closing)? } else { start + end_of_plain(&text[start..])? };
-    Some((start, end, end + closing.len()))
+/// Whether it is what `/// …` becomes, behind a `#`: `[doc = "…"]`.
+fn documents(group: &Group) -> bool {
+    let first = group.stream().into_iter().next();
+    matches!(first, Some(TokenTree::Ident(name)) if name == "doc") && group.delimiter() == Delimiter::Bracket
 }
 
-/// Where the closing quote of a string is, in which a backslash takes away the meaning of what follows.
-fn end_of_plain(text: &str) -> Option<usize> {
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '\\' => drop(characters.next()),
-            '"' => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The length of a character or of a lifetime.
-fn end_of_character(text: &str) -> usize {
-    let inner = &text[1..];
-    if inner.starts_with('\\') {
-        // The escaped sign may itself be a quote.
-        return 3 + inner[2..].find('\'').map_or(0, |at| at + 1);
-    }
-    let first = inner.chars().next().map_or(0, char::len_utf8);
-    if inner[first..].starts_with('\'') { first + 2 } else { 1 }
+/// What stands between its quotes, when it is a string of any kind.
+fn text(literal: &str) -> Option<Kind> {
+    let is_string = !literal.starts_with('\'') && !literal.starts_with("b'") && literal.contains('"');
+    let quotes = literal.find('"').zip(literal.rfind('"')).filter(|_| is_string);
+    quotes.map(|(open, close)| Kind::Text(literal[open + 1..close].to_owned()))
 }
 
 #[test]

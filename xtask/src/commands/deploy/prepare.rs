@@ -186,7 +186,7 @@ fn check_not_in_others(environment: &Environment, given: &BTreeMap<&'static str,
     }
 }
 
-/// The same with these values of secrets.
+/// Like [`check_sources`], with these values of secrets.
 pub fn check_sources_with(
     environment: &Environment,
     sources: &Sources,

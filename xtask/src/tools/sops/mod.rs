@@ -37,7 +37,7 @@ pub struct SealedFile {
 /// A line that is not sops' own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Line {
-    /// A comment, encrypted or not, as it stands there.
+    /// A comment, encrypted, as it stands there.
     Comment(String),
     /// A name, and its value as it stands there.
     Value(String, String),
@@ -71,6 +71,12 @@ impl SealedFile {
         let (mut lines, mut own) = (Vec::new(), Vec::new());
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
             if line.starts_with('#') {
+                // sops encrypts them too. One in the open was added without the key, and may tell what it ought not to.
+                ensure!(
+                    line.strip_prefix('#').is_some_and(cipher::is_sealed),
+                    "line {} is a comment in the open",
+                    number + 1
+                );
                 lines.push(Line::Comment(line.to_owned()));
                 continue;
             }
@@ -178,7 +184,7 @@ impl SealedFile {
         let mut file = SealedFile { keys, ..self.clone() };
         if old != new {
             // Comments are encrypted with the old key: nobody could read them any more.
-            file.lines.retain(|line| !matches!(line, Line::Comment(text) if text.starts_with("#ENC[")));
+            file.lines.retain(|line| !matches!(line, Line::Comment(_)));
             for line in &mut file.lines {
                 let Line::Value(name, sealed) = line else { continue };
                 let (_, value) =
@@ -236,7 +242,7 @@ pub fn check(name: &str, value: &str) -> Result<()> {
     );
     ensure!(
         !value.contains("\\n"),
-        "{name}: the value holds a backslash before an 'n', which the file's format takes for a new line: give it in base64"
+        "{name}: the value holds a backslash before an 'n', which the file's format takes for a new line"
     );
     Ok(())
 }

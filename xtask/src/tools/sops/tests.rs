@@ -82,6 +82,7 @@ fn whoever_changes_the_file_without_the_key_is_found_out() {
             "two lines moved",
             without("FIRST").replace(&line("LAST"), &format!("{}\n{}", line("LAST"), line("FIRST"))),
         ),
+        ("a comment in the open", format!("# the old one: hunter2\n{text}")),
         ("an older time", text.replace(NOW, "2025-01-03T12:00:00Z")),
         ("one letter", text.replacen("data:", "data:A", 1)),
     ];

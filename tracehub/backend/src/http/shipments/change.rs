@@ -270,3 +270,19 @@ async fn write(
     update.push(" WHERE id = ").push_bind(id);
     update.build().execute(&mut **tx).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use utoipa::PartialSchema as _;
+
+    use super::*;
+
+    #[test]
+    fn each_field_that_may_be_given_is_written() {
+        let RefOr::T(Schema::Object(change)) = ShipmentChange::schema() else { panic!("an object") };
+        let given: BTreeSet<&str> = change.properties.keys().map(String::as_str).collect();
+        assert_eq!(given, COLUMNS.iter().map(|(field, _)| *field).collect());
+    }
+}
