@@ -1,6 +1,7 @@
 //! The workflow files: when each runs, what it may, and its jobs.
 
-use super::jobs::{JOBS, Job, Kind, MACHINE, Machine};
+use super::file::{ASK, Allowed, File, PULL, PUSH, READ, one_at_a_time, permissions, runs, workflow};
+use super::jobs::{JOBS, Job, Kind, MACHINE};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::weekly;
@@ -20,17 +21,6 @@ pub const ROLLBACK_TIMEOUT: u64 = 30;
 /// The job that signs, and the environment on GitHub that has its key.
 pub const CHECKS: &str = "checks";
 const ON_PUSH: &str = "github.event_name == 'push'";
-
-/// One file of `.github/workflows`.
-#[derive(Debug, Clone)]
-pub struct File {
-    /// Its name.
-    pub name: String,
-    /// What it is for, a line each.
-    pub about: &'static [&'static str],
-    /// What it says.
-    pub content: Yaml,
-}
 
 /// Every file there is.
 pub fn all() -> Vec<File> {
@@ -230,61 +220,6 @@ fn rollback() -> File {
             vec![("rollback", runs("roll back", MACHINE, &[READ], ROLLBACK_TIMEOUT, &place, all))],
         ),
     }
-}
-
-/// A whole file. Nothing is permitted but what a job asks for.
-pub(super) fn workflow(
-    name: &str,
-    on: Yaml,
-    concurrency: Option<Yaml>,
-    jobs: Vec<(impl Into<String>, Yaml)>,
-) -> Yaml {
-    let parts = [
-        ("name", Some(text(name))),
-        ("on", Some(on)),
-        ("permissions", Some(map::<&str>([]))),
-        ("concurrency", concurrency),
-        ("jobs", Some(map(jobs))),
-    ];
-    map(parts.into_iter().filter_map(|(key, part)| Some((key, part?))))
-}
-
-/// A job on a machine of its own.
-pub(super) fn runs(
-    name: &str,
-    machine: Machine,
-    allowed: &[Allowed],
-    timeout: u64,
-    place: &[(&'static str, Yaml)],
-    all: Vec<Step>,
-) -> Yaml {
-    let mut job = vec![
-        ("name", text(name)),
-        ("runs-on", text(machine.name)),
-        ("timeout-minutes", Yaml::Number(timeout)),
-        ("permissions", permissions(allowed)),
-    ];
-    job.extend(place.iter().cloned());
-    job.push(("steps", Yaml::List(all.into_iter().map(Step::yaml).collect())));
-    map(job)
-}
-
-/// What a job may, each with what for.
-pub(super) type Allowed = (&'static str, &'static str, &'static str);
-
-pub(super) const READ: Allowed = ("contents", "read", "to check out");
-const PULL: Allowed = ("packages", "read", "to ask the registry for the images, and let the host pull them");
-const ASK: Allowed =
-    ("checks", "read", "to ask whether they have passed, while nobody is listed who signs that");
-const PUSH: Allowed = ("packages", "write", "to push the images, on pushes of a branch");
-
-fn permissions(allowed: &[Allowed]) -> Yaml {
-    let noted = |(what, kind, why): &Allowed| (*what, Yaml::Noted((*kind).to_owned(), (*why).to_owned()));
-    map(allowed.iter().map(noted))
-}
-
-pub(super) fn one_at_a_time(group: &str) -> Yaml {
-    map([("group", text(group)), ("cancel-in-progress", Yaml::Flag(false))])
 }
 
 fn by_hand<const N: usize>(inputs: [(&'static str, Yaml); N]) -> Yaml {

@@ -1,5 +1,6 @@
 //! GitHub's workflow files, whose jobs are tasks of the table that `cargo xtask ci` runs.
 
+mod file;
 pub mod files;
 pub mod jobs;
 pub mod minutes;
@@ -13,7 +14,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use self::files::File;
+use self::file::File;
 use self::jobs::{JOBS, Job};
 use crate::terminal;
 use crate::workspace;

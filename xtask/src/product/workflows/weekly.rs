@@ -1,6 +1,6 @@
 //! The weekly workflow: every task on a bare machine, one pull request with all that can move, and the settings on GitHub.
 
-use super::files::{File, READ, one_at_a_time, runs, workflow};
+use super::file::{File, READ, one_at_a_time, runs, workflow};
 use super::jobs::{MACHINE, OLDER};
 use super::steps::{self, Checkout, Step};
 use super::yaml::{Yaml, map, text, words};
