@@ -60,7 +60,8 @@ impl DrillVerb {
         let runbook = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         let chosen = self.chosen()?.into_iter().map(|drill| Ok((drill, drill.page_of(&runbook)?)));
         let chosen = chosen.collect::<Result<Vec<_>>>()?;
-        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Age], self.yes)?;
+        let tools = [Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Age, Tool::Rclone, Tool::SeaweedFs];
+        setup::ensure(&tools, self.yes)?;
         Run::new(cmd!(shell(), "openssl version")).run().map_err(|error| {
             refuse(format!("openssl makes certificates for the drills, and can't be called here: {error}"))
         })?;
@@ -93,7 +94,7 @@ impl DrillVerb {
                 Ok(outcome) => {
                     results.held.insert(drill.name, outcome);
                     write_section_of(RUNBOOK, SECTION, &section(runbook, &results.held))?;
-                    lab = Some(there);
+                    lab = there.is_as_set().then_some(there);
                 }
                 Err(error) => {
                     // Whoever is interrupted has not failed.
@@ -168,7 +169,8 @@ fn say(held: &BTreeMap<&str, Outcome>) {
 fn section(before: &str, held: &BTreeMap<&str, Outcome>) -> String {
     let mut text = format!(
         "`cargo xtask drill --all` holds them on a machine of a lab and writes this table: from the trouble on until somebody is told \
-         in\nSlack, and until users are served again; in between one follows the page.\n\n| {} |\n| --- | --- | ---: | ---: | ---: | --- |\n",
+         in\nSlack, and until users are served again; in between one follows the page. `heartbeat` is told by \
+         who misses the watcher's: [`HEARTBEAT_URL`](alarms.md#have-somebody-told).\n\n| {} |\n| --- | --- | ---: | ---: | ---: | --- |\n",
         HEADS.join(" | ")
     );
     for drill in DRILLS {

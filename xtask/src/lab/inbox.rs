@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
 
 use super::Vps;
@@ -26,13 +26,18 @@ pub struct Inbox {
     kept: Kept,
 }
 
+/// The path at which a watcher says that it is alive.
+pub const HEARTBEAT: &str = "/heartbeat";
+
 impl Inbox {
     /// Listens on the engine's network, on a port of its own.
     pub fn open(host: &Vps) -> Result<Inbox> {
-        let container = &host.container;
-        let gateway = Run::new(cmd!(shell(), "docker inspect --format {GATEWAY} {container}")).text()?;
-        let listener = TcpListener::bind((gateway.trim(), 0))
-            .with_context(|| format!("listening at {}", gateway.trim()))?;
+        Inbox::at(&gateway(host)?)
+    }
+
+    /// The same at this address of this machine's.
+    pub fn at(address: &str) -> Result<Inbox> {
+        let listener = TcpListener::bind((address, 0)).with_context(|| format!("listening at {address}"))?;
         let inbox = Inbox { url: format!("http://{}/alarms", listener.local_addr()?), kept: Arc::default() };
         let kept = Arc::clone(&inbox.kept);
         thread::spawn(move || {
@@ -42,6 +47,35 @@ impl Inbox {
             }
         });
         Ok(inbox)
+    }
+
+    /// The address of that path.
+    pub fn heartbeat(&self) -> String {
+        self.url.replace("/alarms", HEARTBEAT)
+    }
+
+    /// How many messages came.
+    pub fn count(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits until no message with these words, of which some came, has come for so long; says from when on that was so.
+    pub fn wait_for_silence(&self, words: &str, longest: Duration, timeout: Duration) -> Result<Instant> {
+        let began = Instant::now();
+        loop {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let last = kept.iter().rev().find(|(_, message)| message.contains(words));
+            let (last, _) = last.with_context(|| format!("nobody ever heard '{words}'"))?;
+            if last.elapsed() >= longest {
+                return Ok(*last + longest);
+            }
+            ensure!(
+                began.elapsed() <= timeout,
+                "'{words}' is heard after {} s, too, and was to end",
+                timeout.as_secs()
+            );
+            interrupt::pause(Duration::from_millis(50))?;
+        }
     }
 
     /// Waits for a message with these words that came after `since`, and says when it came.
@@ -61,11 +95,19 @@ impl Inbox {
     }
 }
 
-/// One POST: its body is kept.
+/// This machine's address, as that machine reaches it.
+pub fn gateway(host: &Vps) -> Result<String> {
+    let container = &host.container;
+    let told = Run::new(cmd!(shell(), "docker inspect --format {GATEWAY} {container}")).text()?;
+    Ok(told.trim().to_owned())
+}
+
+/// One request: its first line and its body are kept.
 fn take(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut message) = (0, String::new());
+    reader.read_line(&mut message)?;
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
@@ -78,8 +120,8 @@ fn take(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
     let mut body = Vec::new();
     reader.by_ref().take(MAX_BODY.min(length)).read_to_end(&mut body)?;
     reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    let message = (Instant::now(), String::from_utf8_lossy(&body).into_owned());
-    kept.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    message.push_str(&String::from_utf8_lossy(&body));
+    kept.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), message));
     Ok(())
 }
 
@@ -97,5 +139,19 @@ mod tests {
         assert!(error.contains("nobody was told 'ALARM: site'"), "{error}");
         tell("ALARM: site");
         assert!(inbox.wait_for("ALARM: site", since, Duration::ZERO).unwrap() >= since);
+    }
+
+    #[test]
+    fn silence_begins_with_the_last_that_was_heard() {
+        let inbox = Inbox { url: String::new(), kept: Arc::default() };
+        let silence = |longest| inbox.wait_for_silence("/beat", longest, Duration::ZERO);
+        assert!(silence(Duration::ZERO).unwrap_err().to_string().contains("nobody ever heard"));
+        let now = Instant::now();
+        let at = |ago: u64| now.checked_sub(Duration::from_secs(ago)).unwrap();
+        for (ago, words) in [(90, "GET /beat"), (70, "GET /beat"), (1, "POST /alarms")] {
+            inbox.kept.lock().unwrap().push((at(ago), words.to_owned()));
+        }
+        assert_eq!(silence(Duration::from_secs(60)).unwrap(), at(10));
+        assert!(silence(Duration::from_secs(80)).unwrap_err().to_string().contains("was to end"));
     }
 }

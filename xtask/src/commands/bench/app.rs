@@ -1,5 +1,6 @@
 //! `cargo xtask bench app`: what the backend answers, how soon, and what memory it takes, beside its database and who asks it.
 
+mod beside;
 mod load;
 mod memory;
 mod papers;
@@ -7,12 +8,14 @@ mod papers;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
+use tempfile::TempDir;
 use xshell::cmd;
 
+use self::beside::Beside;
 use self::load::{Asking, Figures};
 use self::memory::Memory;
 use super::write_section;
@@ -44,6 +47,17 @@ pub struct App {
     /// Install what is missing without asking
     #[arg(long)]
     yes: bool,
+    /// Instead, what one thing costs: with it and without, in turns
+    #[arg(long, value_name = "WHAT")]
+    beside: Option<Beside>,
+}
+
+/// A database with a demo organisation, and the backend as it is shipped.
+struct Ready {
+    backend: Utf8PathBuf,
+    server: Server,
+    demo: Demo,
+    papers: TempDir,
 }
 
 /// What a log-in answers.
@@ -63,27 +77,18 @@ impl App {
     /// Measures, and writes the section.
     pub fn run(self) -> Result<()> {
         setup::ensure(&[Tool::Postgres, Tool::Rust, Tool::Wrk], self.yes)?;
-        let backend = Activity::of("compile the backend", |activity| {
-            cargo::build(workspace::root(), BACKEND.image, Profile::Release, &|line| activity.line(line))
-        })?;
-        let server = database::for_tests()?;
-        server.create_database(DATABASE)?;
-        let owner = server.owner_url(DATABASE);
-        let demo = Activity::of("migrate, and fill a demo organisation", |_| {
-            Run::new(cmd!(shell(), "{backend} migrate").env("DATABASE_URL", &owner)).run()?;
-            let seed = Run::new(cmd!(shell(), "{backend} seed").env("DATABASE_URL", &owner)).text()?;
-            serde_json::from_str(&seed).context("reading how to log in to the demo organisation")
-        })?;
-        let folder = tempfile::tempdir().context("making a folder for papers")?;
+        if let Some(beside) = self.beside {
+            return write_section(beside.section(), &beside.measure()?);
+        }
+        let ready = Ready::make()?;
         let began = Instant::now();
-        let serve = cmd!(shell(), "{backend} serve").env("PAPERS_FOLDER", folder.path());
-        let serving = Serving::start(serve.env("DATABASE_URL", server.user_url(DATABASE)))?;
-        let ready = began.elapsed();
+        let serving = ready.serve(&ready.backend, &[])?;
+        let took = began.elapsed();
         let memory = Memory::of(serving.id());
-        let mut text = beginning(ready, memory.now()?);
-        let log_in = log_in(&serving.url, &demo)?;
+        let mut text = beginning(took, memory.now()?);
+        let log_in = log_in(&serving.url, &ready.demo)?;
         for count in SHIPMENTS {
-            let id = fill(&server, &log_in.organisation.id, count)?;
+            let id = fill(&ready.server, &log_in.organisation.id, count)?;
             let asking = Asking { url: &serving.url, token: &log_in.token };
             for (what, path, at_once) in ASKED {
                 let figures = Activity::of(format!("{what}, of {count}"), |_| {
@@ -97,6 +102,35 @@ impl App {
         serving.stop()?;
         write_section("app", &text)
     }
+}
+
+impl Ready {
+    fn make() -> Result<Ready> {
+        let backend = build(Profile::Release)?;
+        let server = database::for_tests()?;
+        server.create_database(DATABASE)?;
+        let owner = server.owner_url(DATABASE);
+        let demo = Activity::of("migrate, and fill a demo organisation", |_| {
+            Run::new(cmd!(shell(), "{backend} migrate").env("DATABASE_URL", &owner)).run()?;
+            let seed = Run::new(cmd!(shell(), "{backend} seed").env("DATABASE_URL", &owner)).text()?;
+            serde_json::from_str(&seed).context("reading how to log in to the demo organisation")
+        })?;
+        let papers = tempfile::tempdir().context("making a folder for papers")?;
+        Ok(Ready { backend, server, demo, papers })
+    }
+
+    /// Starts a build of the backend on it, with these settings beside those that it needs.
+    fn serve(&self, backend: &Utf8Path, settings: &[(&str, &str)]) -> Result<Serving> {
+        let serve = cmd!(shell(), "{backend} serve").env("PAPERS_FOLDER", self.papers.path());
+        let serve = serve.envs(settings.iter().copied());
+        Serving::start(serve.env("DATABASE_URL", self.server.user_url(DATABASE)))
+    }
+}
+
+fn build(profile: Profile) -> Result<Utf8PathBuf> {
+    Activity::of("compile the backend", |activity| {
+        cargo::build(workspace::root(), BACKEND.image, profile, &|line| activity.line(line))
+    })
 }
 
 fn log_in(url: &str, demo: &Demo) -> Result<LogIn> {

@@ -16,12 +16,21 @@ pub struct Time {
 
 /// What the children of this process that have ended took of the processors, and their children.
 pub fn processors_of_children() -> Result<Duration> {
+    // The 16th and 17th fields, of which two are before.
+    processors("self", 13)
+}
+
+/// What a process has taken of the processors, without its children.
+pub fn processors_of(process: u32) -> Result<Duration> {
+    processors(&process.to_string(), 11)
+}
+
+fn processors(process: &str, fields_before: usize) -> Result<Duration> {
     /// `man 5 proc`: a tick is a hundredth of a second wherever Linux runs.
     const TICK: Duration = Duration::from_millis(10);
-    let stat =
-        fs::read_to_string("/proc/self/stat").context("asking how much of the processors was taken")?;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))
+        .context("asking how much of the processors was taken")?;
     let (_, after) = stat.rsplit_once(") ").context("the name of a process is in parentheses")?;
-    // The 16th and 17th fields, of which two are before.
-    let ticks = after.split(' ').skip(13).take(2).map(|ticks| ticks.parse().unwrap_or(0));
+    let ticks = after.split(' ').skip(fields_before).take(2).map(|ticks| ticks.parse().unwrap_or(0));
     Ok(TICK * ticks.sum::<u32>())
 }

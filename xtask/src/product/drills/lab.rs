@@ -1,6 +1,6 @@
 //! Where drills are held: a lab of a copy of the repository, with a release that is well and somebody who is told.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -8,17 +8,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use camino::Utf8PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 use xshell::cmd;
 
 use super::page::Page;
 use crate::lab::inbox::Inbox;
+use crate::lab::store::Store;
 use crate::lab::{Lab, Vps};
 use crate::product::checkout::{Checkout, FAULT, Version};
 use crate::project::{EDGE, NAME};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::docker::container;
+use crate::tools::docker::{container, volume};
 use crate::tools::files::lock::Lock;
 use crate::tools::http::{Authority, Client, Trust};
 use crate::tools::process::{Finished, Run, Session, shell};
@@ -44,11 +46,12 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const CALL_TIMEOUT: Duration = Duration::from_secs(900);
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What asks a person, and what a person answers there.
-const ANSWERS: [(&[&str], &[&str]); 4] = [
+const ANSWERS: [(&[&str], &[&str]); 5] = [
     (&["deploy"], &["--yes"]),
     (&["prune"], &["--yes"]),
     (&["secrets", "revoke"], &["--yes"]),
     (&["db", "restore"], &["--confirm", ENVIRONMENT]),
+    (&["host", "restore"], &["--yes"]),
 ];
 
 /// A machine with an environment on it.
@@ -61,11 +64,15 @@ pub struct DrillLab {
     pub inbox: Inbox,
     /// Where users come.
     pub url: String,
-    host: Vps,
+    /// The machine.
+    pub host: Vps,
+    /// Where copies leave it for, in a drill that needs that.
+    pub store: RefCell<Option<Store>>,
     authority: Option<String>,
     client: Client,
     values: RefCell<BTreeMap<String, String>>,
     live_when_well: RefCell<String>,
+    is_another: Cell<bool>,
 }
 
 impl DrillLab {
@@ -80,10 +87,7 @@ impl DrillLab {
             lab: Lab,
         }
         let status: Status = serde_json::from_str(&call(&copy, &["lab", "status", "--json"])?.stdout)?;
-        let told = call(&copy, &["lab", "env"])?.stdout;
-        let variables = told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-        let variables: BTreeMap<&str, &str> =
-            variables.map(|(name, value)| (name, value.trim_matches('\''))).collect();
+        let variables = variables(&copy)?;
         variables.iter().for_each(|(name, value)| copy.set_variable(name, value));
         let variable = |name: &str| variables.get(name).with_context(|| format!("the lab has no {name}"));
         let root =
@@ -94,10 +98,23 @@ impl DrillLab {
         let authority = status.lab.authority.map(|authority| authority.container);
         let inbox = Inbox::open(&host)?;
         copy.set_variable("SLACK_WEBHOOK_URL", &inbox.url);
-        let url = (*variable("LAB_URL")?).to_owned();
+        let url = variable("LAB_URL")?.clone();
         let well = copy.with_faults()?;
         let (values, live_when_well) = (RefCell::default(), RefCell::default());
-        let lab = DrillLab { copy, well, inbox, url, host, authority, client, values, live_when_well };
+        let (store, is_another) = (RefCell::default(), Cell::default());
+        let lab = DrillLab {
+            copy,
+            well,
+            inbox,
+            url,
+            host,
+            store,
+            authority,
+            client,
+            values,
+            live_when_well,
+            is_another,
+        };
         Activity::of("the set-up of the machine", |_| {
             lab.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
             lab.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
@@ -126,6 +143,7 @@ impl DrillLab {
     pub fn make_well(&self) -> Result<()> {
         self.values.borrow_mut().clear();
         self.put(SPOKEN_OF, ENVIRONMENT);
+        self.put(&SPOKEN_OF.to_uppercase(), &ENVIRONMENT.to_uppercase());
         self.copy.go_to(&self.well)?;
         self.copy.set_variable(KEY_VARIABLE, "");
         for file in FILES.map(|file| self.copy.file(file)) {
@@ -160,6 +178,11 @@ impl DrillLab {
         for words in &page.commands {
             let words: Vec<String> = words.iter().map(|word| self.meant(word)).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            if let Some(values) = words.strip_prefix(&["export"]) {
+                let values = values.iter().filter_map(|value| value.split_once('='));
+                values.for_each(|(name, value)| self.copy.set_variable(name, value));
+                continue;
+            }
             let Some(words) = words.strip_prefix(&["cargo", "xtask"]) else {
                 bail!("the page has `{}`, which is no call of xtask", words.join(" "));
             };
@@ -254,12 +277,39 @@ impl DrillLab {
 
     /// From here on, the environment has an encrypted file, and the key that opens it lies here.
     pub fn encrypt(&self) -> Result<()> {
+        let (key, recipient) = self.key()?;
+        self.copy.set_variable(KEY_VARIABLE, key.as_str());
+        self.call(&["secrets", "recipients", "add", PURPOSE, &recipient, "--env", ENVIRONMENT]).map(drop)
+    }
+
+    /// A key of this drill's: its file, and its public half.
+    pub fn key(&self) -> Result<(Utf8PathBuf, String)> {
         let key = self.copy.file(FILES[2]);
         Run::new(cmd!(shell(), "age-keygen -o {key}")).run()?;
         let recipient = Run::new(cmd!(shell(), "age-keygen -y {key}")).text()?;
-        self.copy.set_variable(KEY_VARIABLE, key.as_str());
-        self.call(&["secrets", "recipients", "add", PURPOSE, recipient.trim(), "--env", ENVIRONMENT])
-            .map(drop)
+        Ok((key, recipient.trim().to_owned()))
+    }
+
+    /// The machine is gone, with all that it had.
+    pub fn lose_machine(&self) -> Result<()> {
+        self.is_another.set(true);
+        container::remove(shell(), &self.host.container)?;
+        Ok(volume::remove(shell(), &self.host.container)?)
+    }
+
+    /// A bare one has the address of the one that was lost; gives the key that it shows.
+    pub fn another_machine(&self) -> Result<String> {
+        call(&self.copy, &["lab", "up", "--https"])?;
+        let variables = variables(&self.copy)?;
+        let variable = |name: &str| variables.get(name).with_context(|| format!("the lab has no {name}"));
+        // The authority is elsewhere now, which that of the world never is.
+        self.copy.set_variable("LAB_ACME", variable("LAB_ACME")?);
+        variable("LAB_HOST_KEY").cloned()
+    }
+
+    /// Whether its machine is the one that was set up for drills, which the next one may be held on.
+    pub fn is_as_set(&self) -> bool {
+        !self.is_another.get()
     }
 
     /// Writes a file of the machine's, as root, with the owner of what was there.
@@ -268,6 +318,13 @@ impl DrillLab {
         let write = cmd!(shell(), "docker exec --interactive {container} tee {path}");
         Ok(Run::new(write).stdin(text).run()?)
     }
+}
+
+/// What leads to the machine.
+fn variables(copy: &Checkout) -> Result<BTreeMap<String, String>> {
+    let told = call(copy, &["lab", "env"])?.stdout;
+    let variables = told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+    Ok(variables.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect())
 }
 
 /// With what a person answers who is asked.

@@ -3,6 +3,7 @@
 
 mod ends;
 mod lab;
+mod lost_host;
 pub mod page;
 mod table;
 mod troubles;
@@ -22,6 +23,8 @@ use self::page::Page;
 pub use self::table::DRILLS;
 use self::table::{REFERENCE, UNDRILLED};
 use self::users::{Ask, Stolen, Users};
+use crate::lab::inbox::HEARTBEAT;
+use crate::product::probes::BEAT;
 use crate::terminal::Activity;
 
 /// The longest until somebody is told.
@@ -35,7 +38,7 @@ pub struct Drill {
     pub name: &'static str,
     /// The heading of its page.
     pub page: &'static str,
-    /// The alarm that tells of it at any hour.
+    /// The alarm that tells of it at any hour; [`SILENCE`], where nothing is left that could.
     pub alarm: Option<&'static str>,
     /// Who asks all along.
     users: fn(&DrillLab, Stolen) -> Result<Ask>,
@@ -46,7 +49,7 @@ pub struct Drill {
 }
 
 /// What pages that are drilled may call.
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "status",
     "rollback",
     "deploy",
@@ -58,7 +61,10 @@ const VERBS: [&str; 11] = [
     "platform",
     "migrate",
     "maintenance",
+    "host",
 ];
+/// The alarm that nobody on the host tells, but who misses the watcher's heartbeat.
+const SILENCE: &str = "heartbeat";
 
 /// How a drill went.
 #[derive(Debug, Clone, Serialize)]
@@ -90,8 +96,12 @@ impl Drill {
         users.wait_until_well(WELL_TIMEOUT)?;
         let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(lab, &users))?;
         let heard = self.alarm.map(|alarm| {
-            Activity::of(format!("{}: until somebody is told", self.name), |_| {
-                lab.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT)
+            Activity::of(format!("{}: until somebody is told", self.name), |_| match alarm {
+                SILENCE => {
+                    let longest = Duration::from_secs(BEAT.iter().sum::<u32>().into());
+                    lab.inbox.wait_for_silence(HEARTBEAT, longest, longest + ALARM_TIMEOUT)
+                }
+                _ => lab.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT),
             })
         });
         let heard = heard.transpose()?;
@@ -150,6 +160,11 @@ pub fn problems(runbook: &str) -> Vec<String> {
 fn wrong_with(page: &Page) -> Vec<String> {
     let is_ours = |words: &Vec<String>| words.starts_with(&["cargo".to_owned(), "xtask".to_owned()]);
     let verb = |words: &Vec<String>| words.get(2).cloned().unwrap_or_default();
+    let prefix = SPOKEN_OF.to_uppercase();
+    let is_way = |word: &String| word.starts_with(&format!("{prefix}_")) && word.contains('=');
+    let is_export =
+        |words: &Vec<String>| words[0] == "export" && words.len() > 1 && words[1..].iter().all(is_way);
+    let is_known = |words: &Vec<String>| is_ours(words) || is_export(words);
     let foreign = page.commands.iter().filter(|words| is_ours(words));
     let foreign = foreign.flat_map(|words| {
         let unknown = !VERBS.contains(&verb(words).as_str());
@@ -161,7 +176,10 @@ fn wrong_with(page: &Page) -> Vec<String> {
     });
     let of_page = [
         (page.commands.is_empty(), "it has no block of commands"),
-        (!page.commands.iter().all(is_ours), "its first block has what is no call of xtask"),
+        (
+            !page.commands.iter().all(is_known),
+            "its first block has what is neither a call of xtask nor the way to the environment's host",
+        ),
         (page.well.is_none(), "it does not say 'All is well when the last command prints `…`'"),
     ];
     let of_page = of_page.into_iter().filter(|(is_so, _)| *is_so).map(|(_, why)| why.to_owned());
@@ -195,7 +213,7 @@ mod tests {
             "'It is new': no drill follows it",
             "'The newest release is bad': it does not begin",
             "'Users must wait': it does not begin",
-            "'The newest release is bad': its first block has what is no call of xtask",
+            "'The newest release is bad': its first block has what is neither a call of xtask",
             "'The newest release is bad': it does not say",
             "has `ssh root@`",
             "there is no page 'Nothing answers'",
@@ -216,6 +234,11 @@ mod tests {
             drill.page_of(&page).err().map(|error| error.to_string()).unwrap_or_default()
         };
         assert_eq!(told("cargo xtask db shell --env production -- --command \"SELECT '--env'\""), "");
+        let export = |what: &str| told(&format!("export {what}\ncargo xtask status --env production"));
+        assert_eq!(export("PRODUCTION_HOST=203.0.113.10 PRODUCTION_HOST_KEY='a b'"), "");
+        for what in ["", "PRODUCTION_HOST", "PRODUCTION_HOST=a PATH=/tmp", "STAGING_HOST=a"] {
+            assert!(export(what).contains("neither a call of xtask"), "{what}: {}", export(what));
+        }
         for (command, why) in [
             ("cargo xtask rollback", "`rollback` is not called with `--env production`"),
             ("cargo xtask rollback --env staging", "`rollback` is not called"),

@@ -1,6 +1,6 @@
 //! Which drills there are, and why some pages of the runbook have none.
 
-use super::{Drill, ends, troubles, visits};
+use super::{Drill, SILENCE, ends, lost_host, troubles, visits};
 
 /// All of them.
 pub const DRILLS: &[Drill] = &[
@@ -76,6 +76,14 @@ pub const DRILLS: &[Drill] = &[
         trouble: troubles::migration_stuck,
         end: ends::migrated,
     },
+    Drill {
+        name: "host-lost",
+        page: "The host is lost",
+        alarm: Some(SILENCE),
+        users: visits::visitors,
+        trouble: lost_host::host_lost,
+        end: lost_host::made_again,
+    },
 ];
 
 /// Pages that no drill follows, and why.
@@ -144,7 +152,6 @@ pub(super) const UNDRILLED: &[(&str, &str)] = &[
         "An undone deploy has left a migration",
         "users notice nothing; the deploy suite's trials of `migrations` do it",
     ),
-    ("The host is lost", "the lab suite's trial of `lost_host` does it, with a store beside the lab"),
     ("The minutes of the workflows run out", "users notice nothing; GitHub alone can count them"),
     ("Users must wait", "no trouble; the deploy suite's trial of `maintenance` does it"),
     ("Production, against its own gate", "the lab suite's trials of `gate` do it"),

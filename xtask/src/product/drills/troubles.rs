@@ -17,7 +17,7 @@ use crate::tools::files::private;
 use crate::tools::process::{Run, interrupt, shell_in};
 
 /// From the trouble on until users meet it.
-const MET: Duration = Duration::from_secs(60);
+pub(super) const MET: Duration = Duration::from_secs(60);
 /// How long a deploy may take to its switch.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(120);
 

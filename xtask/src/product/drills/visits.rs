@@ -44,7 +44,7 @@ pub fn readers(lab: &DrillLab, _: Stolen) -> Result<Ask> {
 /// Logs in again and again, from a browser that is new each time.
 pub fn who_log_in(lab: &DrillLab, _: Stolen) -> Result<Ask> {
     let (client, url) = (lab.client(), format!("{}{}", lab.url, SMOKE_TEST.log_in));
-    let who = json!({ "email": WHO_LOGS_IN, "password": added(lab, WHO_LOGS_IN)? });
+    let who = json!({ "email": WHO_LOGS_IN, "password": add(lab, WHO_LOGS_IN)? });
     let pauses = Mutex::new(Duration::ZERO);
     Ok(Box::new(move || {
         thread::sleep(std::mem::replace(
@@ -75,7 +75,7 @@ pub fn who_are_robbed(lab: &DrillLab, stolen: Stolen) -> Result<Ask> {
 /// Makes a user whom nobody has heard of, and logs in; gives the token.
 pub fn log_in(lab: &DrillLab) -> Result<String> {
     let email = format!("{}@drill.example", hex(&random::<4>()?));
-    let who = json!({ "email": email, "password": added(lab, &email)? });
+    let who = json!({ "email": email, "password": add(lab, &email)? });
     let url = format!("{}{}", lab.url, SMOKE_TEST.log_in);
     let answer = lab.client().post_json(&url, None, &who, ASK_TIMEOUT)?;
     let told: Value = serde_json::from_str(&answer.body).context("reading what a log-in answers")?;
@@ -85,8 +85,8 @@ pub fn log_in(lab: &DrillLab) -> Result<String> {
         .to_owned())
 }
 
-/// Makes a user, and gives the password.
-fn added(lab: &DrillLab, email: &str) -> Result<String> {
+/// Makes a user, in an organisation of the same name; gives the password.
+pub fn add(lab: &DrillLab, email: &str) -> Result<String> {
     let of = ["user", "add", "--json", "--env", ENVIRONMENT, "--name", "Ada", "--email", email];
     let told = lab.json(&[&of[..], &["--organisation", email, "--new-organisation"]].concat())?;
     Ok(told["password"].as_str().context("the user has no password")?.to_owned())

@@ -21,7 +21,7 @@ use crate::project::{Environment, NAME, PROBE_PATH, PROBE_SECRETS, READY_WORDS, 
 /// How often a probe asks at UptimeRobot for no money, in seconds.
 const INTERVAL: u32 = 300;
 /// How often the watcher says that it is alive, and how late it may be, in seconds.
-const BEAT: [u32; 2] = [60, 300];
+pub const BEAT: [u32; 2] = [60, 300];
 
 /// A probe that ought to be at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -148,6 +148,8 @@ fn linked_crate(line: &str) -> Option<(String, String)> {
 pub enum Profile {
     /// As it is shipped.
     Release,
+    /// The same, but for one setting of the profile: `lto=false`.
+    ReleaseWith(&'static str),
     /// Sooner ready, and slower.
     Dev,
 }
@@ -162,8 +164,15 @@ pub fn build(
     let sh = shell_in(root);
     // Messages for programs come on standard output, those for people on standard error.
     let format = "json-render-diagnostics";
-    let release = (profile == Profile::Release).then_some("--release");
-    let build = cmd!(sh, "cargo build {release...} --locked --package {package} --message-format {format}");
+    let release = (profile != Profile::Dev).then_some("--release");
+    let setting = match profile {
+        Profile::ReleaseWith(setting) => Some(format!("--config=profile.release.{setting}")),
+        _ => None,
+    };
+    let build = cmd!(
+        sh,
+        "cargo build {release...} {setting...} --locked --package {package} --message-format {format}"
+    );
     let build = ending_with_us(&sh, build);
     let people_read = |line: &str| {
         if !line.starts_with('{') {
