@@ -712,6 +712,22 @@ CREATE FUNCTION public.suspend(id uuid, nobodys text) RETURNS void
 ALTER FUNCTION public.suspend(id uuid, nobodys text) OWNER TO tracehub_owner;
 
 --
+-- Name: suspended_user_of_link(bytea, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.suspended_user_of_link(hash bytea, nobodys text) RETURNS TABLE(id uuid, name text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT u.id, u.name
+        FROM public.links l JOIN public.users u ON u.organisation_id = l.organisation_id AND u.id = l.user_id
+        WHERE l.token_hash = hash AND u.password_hash = nobodys
+    $$;
+
+
+ALTER FUNCTION public.suspended_user_of_link(hash bytea, nobodys text) OWNER TO tracehub_owner;
+
+--
 -- Name: take_job(integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -978,6 +994,30 @@ CREATE TABLE public.log_in_failures (
 
 
 ALTER TABLE public.log_in_failures OWNER TO tracehub_owner;
+
+--
+-- Name: organisation_history; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.organisation_history (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text NOT NULL,
+    about uuid NOT NULL,
+    name text NOT NULL,
+    what text NOT NULL,
+    changes jsonb NOT NULL,
+    CONSTRAINT organisation_history_changes_check CHECK ((jsonb_typeof(changes) = 'array'::text)),
+    CONSTRAINT organisation_history_kind_check CHECK ((kind ~ '^[a-z_]{1,32}$'::text)),
+    CONSTRAINT organisation_history_what_check CHECK ((what ~ '^[a-z_]{1,32}$'::text))
+);
+
+ALTER TABLE ONLY public.organisation_history FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.organisation_history OWNER TO tracehub_owner;
 
 --
 -- Name: organisations; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -1349,6 +1389,14 @@ ALTER TABLE ONLY public.links
 
 
 --
+-- Name: organisation_history organisation_history_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.organisation_history
+    ADD CONSTRAINT organisation_history_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
 -- Name: organisations organisations_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1507,6 +1555,13 @@ CREATE INDEX history_of_shipment ON public.history USING btree (organisation_id,
 
 
 --
+-- Name: history_of_user; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX history_of_user ON public.history USING btree (organisation_id, user_id, id DESC);
+
+
+--
 -- Name: idempotency_keys_by_time; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -1588,6 +1643,34 @@ CREATE INDEX log_in_failures_by_client ON public.log_in_failures USING btree (cl
 --
 
 CREATE INDEX log_in_failures_by_time ON public.log_in_failures USING btree (failed_at);
+
+
+--
+-- Name: organisation_history_about; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX organisation_history_about ON public.organisation_history USING btree (organisation_id, about, id DESC);
+
+
+--
+-- Name: organisation_history_at; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX organisation_history_at ON public.organisation_history USING btree (organisation_id, at);
+
+
+--
+-- Name: organisation_history_kind; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX organisation_history_kind ON public.organisation_history USING btree (organisation_id, kind, id DESC);
+
+
+--
+-- Name: organisation_history_user; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX organisation_history_user ON public.organisation_history USING btree (organisation_id, user_id, id DESC);
 
 
 --
@@ -1822,6 +1905,14 @@ ALTER TABLE ONLY public.links
 
 
 --
+-- Name: organisation_history organisation_history_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.organisation_history
+    ADD CONSTRAINT organisation_history_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id);
+
+
+--
 -- Name: paper_versions paper_versions_organisation_id_paper_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -2036,6 +2127,12 @@ CREATE POLICY log_in ON public.users FOR SELECT TO tracehub_owner USING (true);
 
 
 --
+-- Name: organisation_history; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.organisation_history ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: organisations; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -2081,6 +2178,13 @@ CREATE POLICY own_organisation ON public.jobs USING ((organisation_id = public.c
 --
 
 CREATE POLICY own_organisation ON public.links USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: organisation_history own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.organisation_history USING ((organisation_id = public.current_organisation_id()));
 
 
 --
@@ -2439,6 +2543,14 @@ GRANT ALL ON FUNCTION public.suspend(id uuid, nobodys text) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION suspended_user_of_link(hash bytea, nobodys text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.suspended_user_of_link(hash bytea, nobodys text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.suspended_user_of_link(hash bytea, nobodys text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION take_job(seconds integer); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -2740,6 +2852,13 @@ GRANT SELECT(used_at) ON TABLE public.links TO tracehub_app;
 --
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.log_in_failures TO tracehub_app;
+
+
+--
+-- Name: TABLE organisation_history; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT ON TABLE public.organisation_history TO tracehub_app;
 
 
 --

@@ -21,6 +21,9 @@ SELECT organisation_id, id, 'key', sha256('asked'), '/shipments/1', '{}' FROM us
 INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
 SELECT :'organisation', gen_random_uuid(), id, '01946c1a-0000-7000-8001-000000000001', 'changed', '[{"field": "vessel", "before": null, "after": "MSC Ada"}]'
 FROM shipments WHERE departs_on IS NOT NULL;
+INSERT INTO organisation_history (organisation_id, id, user_id, kind, about, name, what, changes)
+SELECT :'organisation', gen_random_uuid(), '01946c1a-0000-7000-8001-000000000001', 'person', id, name, 'changed', '[{"field": "role", "before": "viewer", "after": "member"}]'
+FROM users;
 INSERT INTO links (organisation_id, id, kind, token_hash, email, role, user_id, made_by, expires_at)
 SELECT :'organisation', gen_random_uuid(), kind, sha256(kind::bytea), email, role, user_id::uuid, '01946c1a-0000-7000-8001-000000000001', now() + interval '1 day'
 FROM (VALUES ('invitation', 'new@example.com', 'member', NULL), ('password', NULL, NULL, '01946c1a-0000-7000-8001-000000000002')) AS link (kind, email, role, user_id);

@@ -2,6 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
 import {
+  ACTIVITY,
   ADA,
   CASHEWS,
   CONTAINERS,
@@ -226,6 +227,22 @@ const SCENES: Scene[] = [
       await page.getByRole('button', { name: 'New password: Chidi Okafor' }).click()
       await expect(page.getByLabel('Link', { exact: true })).toBeVisible()
     },
+  },
+  {
+    name: 'activity',
+    answers: {
+      'GET /api/history': { items: ACTIVITY, next: 'older' },
+      'GET /api/people': { items: PEOPLE },
+    },
+    show: asAda('/activity', 'Activity'),
+  },
+  {
+    name: 'partner and its history',
+    answers: {
+      'GET /api/history': { items: ACTIVITY.slice(2, 3), next: null },
+      [`GET /api/partners/${PARTNERS[0]!.id}`]: PARTNERS[0]!,
+    },
+    show: asAda(`/partners/${PARTNERS[0]!.id}`, PARTNERS[0]!.name),
   },
   { name: "account of one's own", answers: {}, show: asAda('/account', 'Your account') },
   {

@@ -2,6 +2,7 @@ import { expect, test, type Page } from '@playwright/test'
 
 import {
   CASHEWS,
+  LONG_ACTIVITY,
   LONG_ADA,
   LONG_CONTAINERS,
   LONG_HISTORY,
@@ -20,6 +21,8 @@ const PAGES = [
   { name: 'new shipment', address: '/shipments/new' },
   { name: 'list of people', address: '/people' },
   { name: 'list of partners', address: '/partners' },
+  { name: 'partner', address: '/partners/1' },
+  { name: 'activity', address: '/activity' },
   { name: 'account', address: '/account' },
   { name: 'search without a hit', address: `/shipments?search=${'W'.repeat(120)}` },
 ]
@@ -46,6 +49,8 @@ for (const { name, address } of PAGES) {
       [`GET /api/shipments/${CASHEWS.id}/containers`]: { items: LONG_CONTAINERS },
       [`GET /api/shipments/${CASHEWS.id}/items`]: { items: LONG_ITEMS },
       'GET /api/partners': { items: LONG_PARTNERS, next: null },
+      'GET /api/partners/1': LONG_PARTNERS[0]!,
+      'GET /api/history': { items: LONG_ACTIVITY, next: 'older' },
     })
     await openAs(page, LONG_ADA, address)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()

@@ -1,4 +1,5 @@
 import type {
+  ActivityEntry,
   Container,
   HistoryEntry,
   Item,
@@ -60,6 +61,44 @@ export const HISTORY: HistoryEntry[] = [
     by: { id: '1', name: 'Ada Obi' },
     what: 'created',
     changes: [],
+  },
+]
+
+export const ACTIVITY: ActivityEntry[] = [
+  {
+    id: '4',
+    at: '2026-03-02T09:00:00Z',
+    by: { id: '2', name: 'Ben Eze' },
+    what: 'changed',
+    subject: { kind: 'shipment', id: CASHEWS.id, name: CASHEWS.reference, exists: true },
+    changes: [
+      { field: 'stage', before: 'docs_complete', after: 'in_transit' },
+      { field: 'vessel', before: null, after: 'MSC Ada' },
+    ],
+  },
+  {
+    id: '3',
+    at: '2026-03-02T08:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'joined',
+    subject: { kind: 'person', id: '1', name: 'Ada Obi', exists: true },
+    changes: [{ field: 'role', before: null, after: 'owner' }],
+  },
+  {
+    id: '2',
+    at: '2026-02-28T09:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'changed',
+    subject: { kind: 'partner', id: '1', name: 'Kakao', exists: true },
+    changes: [{ field: 'name', before: 'Kakao', after: 'Kakao & Söhne' }],
+  },
+  {
+    id: '1',
+    at: '2026-02-28T08:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'removed',
+    subject: { kind: 'partner', id: '9', name: 'Noten', exists: false },
+    changes: [{ field: 'kind', before: 'buyer', after: null }],
   },
 ]
 
@@ -161,6 +200,13 @@ export const LONG_HISTORY: HistoryEntry[] = HISTORY.map((entry) => ({
   ...entry,
   by: { ...entry.by, name: word(100) },
   changes: [{ field: 'product', before: word(200), after: word(200) }],
+}))
+
+export const LONG_ACTIVITY: ActivityEntry[] = ACTIVITY.map((entry) => ({
+  ...entry,
+  by: { ...entry.by, name: word(100) },
+  subject: { ...entry.subject, name: word(200) },
+  changes: entry.changes.map((change) => ({ ...change, after: word(200) })),
 }))
 
 export const LONG_PARTNERS: Partner[] = PARTNERS.map((partner) => ({

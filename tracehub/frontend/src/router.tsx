@@ -108,6 +108,22 @@ const partners = createRoute({
   component: lazyRouteComponent(() => inTime(import('./partners/PartnersPage')), 'PartnersPage'),
 })
 
+const partner = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/partners/$id',
+  component: lazyRouteComponent(() => inTime(import('./partners/PartnerPage')), 'PartnerPage'),
+})
+
+const activity = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/activity',
+  validateSearch: ({ kind, by }): { kind?: string; by?: string } => ({
+    kind: typeof kind === 'string' ? kind : undefined,
+    by: typeof by === 'string' ? by : undefined,
+  }),
+  component: lazyRouteComponent(() => inTime(import('./activity/ActivityPage')), 'ActivityPage'),
+})
+
 const account = createRoute({
   getParentRoute: () => loggedIn,
   path: '/account',
@@ -133,7 +149,9 @@ const routeTree = root.addChildren([
     shipment,
     editShipment,
     partners,
+    partner,
     people,
+    activity,
     account,
   ]),
 ])

@@ -15,13 +15,15 @@ use super::account::{NAME, wrong_with};
 use super::auth::{Caller, EMAIL};
 use super::client::Client;
 use super::extract::{Id, Json, Path};
+use super::history::Action;
 use super::link_token::hash_of;
-use super::people::decides_about;
+use super::people::{decides_about, note, role_change};
 use super::role::Role;
 use super::shares::PageLanguage;
 use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::jobs::{Letter, Mail, MailState};
+use crate::password::NOBODYS;
 use crate::text;
 use crate::throttle::{Account, Visitor};
 
@@ -180,6 +182,7 @@ pub async fn invite(
     )
     .execute(&mut *tx)
     .await?;
+    note(&mut tx, caller.user(), (id, &email), Action::Invited, role_change(None, new.role)).await?;
     let is_mailed =
         app.post(tx, id, Mail { letter: Letter::Invitation, to: email, language: new.language }).await?;
     Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed })))
@@ -196,17 +199,19 @@ pub async fn withdraw_invitation(
     Path(Id(id)): Path<Id>,
 ) -> Result<StatusCode, Error> {
     let mut tx = caller.begin(&app, Role::Manager).await?;
-    let role = sqlx::query_scalar!(
-        r#"SELECT role AS "role!: Role" FROM links WHERE id = $1 AND kind = 'invitation' AND used_at IS NULL"#,
+    let found = sqlx::query!(
+        r#"SELECT role AS "role!: Role", email AS "email!" FROM links
+           WHERE id = $1 AND kind = 'invitation' AND used_at IS NULL"#,
         id
     );
-    let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
-    decides_about(&tx, role)?;
+    let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
+    decides_about(&tx, found.role)?;
     let gone =
         sqlx::query!("DELETE FROM links WHERE id = $1 AND used_at IS NULL", id).execute(&mut *tx).await?;
     if gone.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    note(&mut tx, caller.user(), (id, &found.email), Action::InvitationRemoved, vec![]).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -223,9 +228,9 @@ pub async fn make_password_link(
     Path(Id(id)): Path<Id>,
 ) -> Result<(StatusCode, Json<Link>), Error> {
     let mut tx = caller.begin_alone(&app, Role::Manager).await?;
-    let role = sqlx::query_scalar!(r#"SELECT role AS "role: Role" FROM users WHERE id = $1"#, id);
-    let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
-    decides_about(&tx, role)?;
+    let found = sqlx::query!(r#"SELECT role AS "role: Role", name FROM users WHERE id = $1"#, id);
+    let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
+    decides_about(&tx, found.role)?;
     let link = Uuid::now_v7();
     let (token, hash) = app.keys.new_link(link);
     let expires_at = Utc::now() + NEW_PASSWORD;
@@ -242,6 +247,7 @@ pub async fn make_password_link(
     )
     .execute(&mut *tx)
     .await?;
+    note(&mut tx, caller.user(), (id, &found.name), Action::PasswordLinkMade, vec![]).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed: false })))
 }
@@ -305,25 +311,16 @@ pub async fn use_link(
     let visitor = Visitor { account, client: client.network, device: None };
     let password = app.passwords.enter(&visitor)?.hash(password).await?;
     let mut tx = app.database.begin().await?;
+    let new = Uuid::now_v7();
+    let suspended = find_suspended(&mut tx, &hash).await?;
     let used = match link.kind {
         Kind::SignUp => {
-            let used = sqlx::query_scalar!(
-                "SELECT use_sign_up($1, $2, $3, $4)",
-                &hash[..],
-                Uuid::now_v7(),
-                name,
-                password
-            );
+            let used =
+                sqlx::query_scalar!("SELECT use_sign_up($1, $2, $3, $4)", &hash[..], new, name, password);
             used.fetch_one(&mut *tx).await
         }
         Kind::Invitation | Kind::Password => {
-            let used = sqlx::query_scalar!(
-                "SELECT use_link($1, $2, $3, $4)",
-                &hash[..],
-                Uuid::now_v7(),
-                name,
-                password
-            );
+            let used = sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], new, name, password);
             used.fetch_one(&mut *tx).await
         }
     };
@@ -342,6 +339,16 @@ pub async fn use_link(
             _ => error.into(),
         })?;
     let used = LinkUsed { email: email.ok_or_else(gone)? };
+    match link.kind {
+        Kind::Password => {
+            if let Some((user, name)) = suspended {
+                note(&mut tx, user, (user, &name), Action::Reinstated, vec![]).await?;
+            }
+        }
+        Kind::Invitation | Kind::SignUp => {
+            note(&mut tx, new, (new, &name), Action::Joined, role_change(None, link.role)).await?;
+        }
+    }
     // Whoever knew the password until now may have invited themselves by it; and each other link for another one is of no use
     // any more. `use_link` has said whose organisation it is.
     sqlx::query!(
@@ -354,6 +361,20 @@ pub async fn use_link(
     // Somebody with a link is let in, however many strangers guess at that address meanwhile.
     let known_from_now_on = app.keys.new_device(&account, Utc::now(), client.is_secure);
     Ok(([(header::SET_COOKIE, known_from_now_on)], Json(used)))
+}
+
+/// Who is let in again by this link for another password: somebody who is suspended.
+async fn find_suspended(
+    connection: &mut PgConnection,
+    hash: &[u8; 32],
+) -> sqlx::Result<Option<(Uuid, String)>> {
+    let found = sqlx::query!(
+        r#"SELECT id AS "id!", name AS "name!" FROM suspended_user_of_link($1, $2)"#,
+        &hash[..],
+        NOBODYS
+    );
+    let found = found.fetch_optional(connection).await?;
+    Ok(found.map(|found| (found.id, found.name)))
 }
 
 /// Ends the links with which this user would have another password. Whoever holds one would be that user, and may have been

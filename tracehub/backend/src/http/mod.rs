@@ -9,6 +9,7 @@ mod error;
 mod extract;
 mod forgotten;
 mod health;
+mod history;
 mod idempotency;
 mod link_token;
 pub(crate) mod links;
@@ -231,6 +232,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(account::routes())
         .merge(shipments::routes())
         .merge(partners::routes())
+        .merge(history::routes())
         .merge(reminders::routes())
         .merge(papers::routes())
         .merge(shares::routes())

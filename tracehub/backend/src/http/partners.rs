@@ -5,6 +5,7 @@ mod partner;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,10 +13,12 @@ use uuid::Uuid;
 
 use self::partner::{NAME, NewPartner, PartnerChange};
 use super::auth::Caller;
-use super::change::{ChangedSince, Header, Seen, changed_since, etag, merged};
+use super::change::{ChangedSince, Header, Seen, as_object, changed_since, etag, merged};
 use super::extract::{Id, Json, Path, Query};
+use super::history::{self, Action, NewEntry, SubjectKind};
 use super::idempotency::{self, Begun, Created};
 use super::role::Role;
+use super::shipments::history::Change;
 use super::shipments::rename_buyer;
 use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
@@ -169,6 +172,8 @@ pub async fn create_partner(
         new.email
     );
     let partner = partner.fetch_one(&mut *tx).await.map_err(is_there_already(&new.name))?;
+    let kind = Change { field: "kind".into(), before: None, after: Some(partner.kind.word().into()) };
+    note(&mut tx, &caller, &partner, Action::Created, vec![kind]).await?;
     let created = Created::new(format!("/api/partners/{}", partner.id), &partner)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -222,6 +227,7 @@ pub async fn change_partner(
     if after.kind == PartnerKind::Buyer && after.name != before.name {
         rename_buyer(&mut tx, &caller, id, &after.name).await?;
     }
+    note(&mut tx, &caller, &current, Action::Changed, differences(&before, &after)?).await?;
     let changed = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
     tx.commit().await?;
     Ok((etag(changed.version), Json(changed)))
@@ -255,8 +261,38 @@ pub async fn remove_partner(
         return Err(Error::of(StatusCode::CONFLICT, "/problems/partner-in-use", why));
     }
     sqlx::query!("DELETE FROM partners WHERE id = $1", id).execute(&mut *tx).await?;
+    let kind = Change { field: "kind".into(), before: Some(partner.kind.word().into()), after: None };
+    note(&mut tx, &caller, &partner, Action::Removed, vec![kind]).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn note(
+    tx: &mut OrganisationTx,
+    caller: &Caller,
+    partner: &Partner,
+    what: Action,
+    changes: Vec<Change>,
+) -> Result<(), Error> {
+    let new = NewEntry { kind: SubjectKind::Partner, about: partner.id, name: &partner.name, what, changes };
+    history::note(tx, caller.user(), new).await
+}
+
+/// The fields that are others now.
+fn differences(before: &NewPartner, after: &NewPartner) -> Result<Vec<Change>, Error> {
+    let (before, after) = (as_object(before)?, as_object(after)?);
+    let text = |value: &Value| match value {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        value => value.as_str().unwrap_or_default().to_owned(),
+    };
+    let kept = |value: &Value| Some(text(value)).filter(|text| !text.is_empty());
+    let changed = before.iter().filter(|(field, was)| after.get(*field) != Some(*was));
+    let changes = changed.map(|(field, was)| Change {
+        field: field.clone(),
+        before: kept(was),
+        after: after.get(field).and_then(kept),
+    });
+    Ok(changes.collect())
 }
 
 async fn find(tx: &mut OrganisationTx, id: Uuid) -> Result<Option<Partner>, Error> {

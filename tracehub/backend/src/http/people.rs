@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,7 +12,9 @@ use uuid::Uuid;
 
 use super::auth::Caller;
 use super::extract::{Id, Json, Path};
+use super::history::{self, Action, NewEntry, SubjectKind};
 use super::role::Role;
+use super::shipments::history::Change;
 use super::{App, Error, FieldError, links};
 use crate::database::OrganisationTx;
 use crate::password::NOBODYS;
@@ -95,6 +98,14 @@ pub async fn change_person(
         decides_about(&tx, role)?;
         sqlx::query!("UPDATE users SET role = $2 WHERE id = $1", id, role as Role).execute(&mut *tx).await?;
         links::end_those_for(&mut tx, id).await?;
+        note(
+            &mut tx,
+            caller.user(),
+            (id, &person.name),
+            Action::Changed,
+            role_change(Some(person.role), role),
+        )
+        .await?;
     }
     let may_less = change.is_suspended == Some(true) || change.role.is_some_and(|role| role < person.role);
     if may_less {
@@ -102,6 +113,9 @@ pub async fn change_person(
     }
     if change.is_suspended == Some(true) {
         sqlx::query!("SELECT suspend($1, $2)", id, NOBODYS).fetch_one(&mut *tx).await?;
+        if !person.is_suspended {
+            note(&mut tx, caller.user(), (id, &person.name), Action::Suspended, vec![]).await?;
+        }
     }
     let person = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
     tx.commit().await?;
@@ -118,6 +132,23 @@ async fn find(tx: &mut OrganisationTx, id: Uuid) -> Result<Option<Person>, Error
         id
     );
     Ok(found.fetch_optional(&mut **tx).await?)
+}
+
+/// Writes down what this user does to the person, or the invitation, of this id and name.
+pub async fn note(
+    tx: &mut PgConnection,
+    user: Uuid,
+    (about, name): (Uuid, &str),
+    what: Action,
+    changes: Vec<Change>,
+) -> Result<(), Error> {
+    history::note(tx, user, NewEntry { kind: SubjectKind::Person, about, name, what, changes }).await
+}
+
+/// Which role somebody has from then on.
+pub fn role_change(before: Option<Role>, after: Role) -> Vec<Change> {
+    let before = before.map(|role| role.word().into());
+    vec![Change { field: "role".into(), before, after: Some(after.word().into()) }]
 }
 
 /// Whether who the transaction is for decides about somebody of this role.

@@ -21,6 +21,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// As the history names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
+    }
+
     /// Whether it decides about somebody of the other role: a manager about those below, an owner about everybody.
     pub fn is_above(self, other: Role) -> bool {
         self == Role::Owner || (self == Role::Manager && other < Role::Manager)

@@ -4,6 +4,7 @@
 //! `tracehub_app` must be able to connect to the same server.
 
 mod account;
+mod activity;
 mod auth;
 mod changes;
 mod commands;

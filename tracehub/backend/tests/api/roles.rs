@@ -28,7 +28,7 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 57] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 58] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -77,6 +77,7 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 57] = [
     ("POST", "/api/shipments/{id}/shares", r#"{"language": "fr", "days": 7, "papers": ["01946c1a-0000-7000-8000-000000000001"]}"#,
         [401, 404, 403, 422, 422, 422, 401]),
     ("DELETE", "/api/shares/{id}", "", [401, 404, 403, 204, 204, 204, 401]),
+    ("GET", "/api/history", "", READS),
     ("GET", "/api/people", "", READS),
     ("PATCH", "/api/people/{id}", r#"{"role": "viewer"}"#, [401, 404, 403, 403, 200, 200, 401]),
     ("PATCH", "/api/people/{id}", r#"{"is_suspended": true}"#, [401, 404, 403, 403, 200, 200, 401]),

@@ -185,6 +185,8 @@ async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
         "UPDATE history SET what = 'created'",
         "DELETE FROM history",
         "TRUNCATE history",
+        "UPDATE organisation_history SET what = 'created'",
+        "DELETE FROM organisation_history",
         "CREATE TABLE mine (id int)",
         "DROP POLICY own_organisation ON shipments",
         "SELECT password_hash FROM users",

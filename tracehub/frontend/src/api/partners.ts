@@ -1,6 +1,7 @@
 import {
   infiniteQueryOptions,
   keepPreviousData,
+  queryOptions,
   useMutation,
   useQueryClient,
 } from '@tanstack/react-query'
@@ -27,6 +28,14 @@ export function partnerList(search: string, kind?: PartnerKind) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,
+  })
+}
+
+export function partner(id: string) {
+  return queryOptions({
+    queryKey: ['partners', 'one', id],
+    queryFn: ({ signal }) =>
+      dataOf(api.GET('/api/partners/{id}', { params: { path: { id } }, signal })),
   })
 }
 

@@ -141,6 +141,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has happened in the organisation, the latest first
+         * @description What happened to people is told to managers and owners. A buyer's new name is one line, and not one for each of its shipments.
+         */
+        get: operations["list_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/invitations": {
         parameters: {
             query?: never;
@@ -680,6 +700,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What was done to a shipment, a partner or a person.
+         * @enum {string}
+         */
+        Action: "created" | "changed" | "removed" | "invited" | "invitation_removed" | "joined" | "suspended" | "reinstated" | "password_link_made";
+        Activity: {
+            /** @description The latest first. */
+            items: components["schemas"]["ActivityEntry"][];
+            /** @description What to ask for the older ones with, if there are some. */
+            next?: string | null;
+        };
+        ActivityEntry: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["Author"];
+            changes: components["schemas"]["Change"][];
+            /** Format: uuid */
+            id: string;
+            subject: components["schemas"]["Subject"];
+            what: components["schemas"]["Action"];
+        };
         Author: {
             /** Format: uuid */
             id: string;
@@ -1357,6 +1398,20 @@ export interface components {
          * @enum {string}
          */
         Status: "draft" | "booked" | "in_transit" | "arrived" | "delivered";
+        Subject: {
+            /** @description Whether there still is such a shipment, partner or user. */
+            exists: boolean;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["SubjectKind"];
+            /** @description A shipment's reference as it is now; a partner's or person's name, or the address of who is invited, as it was then. */
+            name: string;
+        };
+        /**
+         * @description What something happened to.
+         * @enum {string}
+         */
+        SubjectKind: "shipment" | "partner" | "person";
         User: {
             email: string;
             /** Format: uuid */
@@ -2023,6 +2078,92 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_history: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Only what happened to things of this kind. Of people, managers and owners are told. */
+                kind?: "shipment" | "partner" | "person";
+                /** @description Only what this user did. */
+                by?: string;
+                /** @description Only what happened to this one. */
+                about?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"];
+                };
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Something went wrong here */

@@ -2,6 +2,7 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
+export type ActivityEntry = Schemas['ActivityEntry']
 export type Container = Schemas['Container']
 export type ContainerChange = Schemas['ContainerChange']
 export type Login = Schemas['Login']

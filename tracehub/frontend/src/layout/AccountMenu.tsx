@@ -8,7 +8,15 @@ import { logOut } from '../api/login'
 import { useLogin } from '../auth/credentials'
 import { LanguageButton } from '../language/LanguageButton'
 import classes from './AccountMenu.module.css'
-import { ChevronDownIcon, HandshakeIcon, LogOutIcon, PeopleIcon, PersonIcon } from './icons'
+import {
+  ActivityIcon,
+  ChevronDownIcon,
+  HandshakeIcon,
+  LogOutIcon,
+  PeopleIcon,
+  PersonIcon,
+} from './icons'
+import { Initials } from './Initials'
 
 /** Who is logged in, and the way out: a button that shows and hides what stands below it. */
 export function AccountMenu() {
@@ -49,9 +57,7 @@ export function AccountMenu() {
         <Text span size="sm" fw={500} truncate maw={220} visibleFrom="xs">
           {organisation.name}
         </Text>
-        <span className={classes.initials} aria-hidden>
-          {initialsOf(name)}
-        </span>
+        <Initials name={name} />
         <ChevronDownIcon size={14} />
       </UnstyledButton>
       <div id={panel} className={classes.panel} hidden={!isOpen}>
@@ -70,6 +76,10 @@ export function AccountMenu() {
           <PersonIcon size={16} />
           <Trans>Your account</Trans>
         </Link>
+        <Link to="/activity" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
+          <ActivityIcon size={16} />
+          <Trans>Activity</Trans>
+        </Link>
         <Link to="/partners" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
           <HandshakeIcon size={16} />
           <Trans>Partners</Trans>
@@ -86,14 +96,4 @@ export function AccountMenu() {
       </div>
     </div>
   )
-}
-
-/** 'AO' of Ada Obi; letters, not halves of letters. */
-function initialsOf(name: string): string {
-  const words = name.trim().split(/\s+/)
-  const ends = words.length > 1 ? [words[0], words.at(-1)] : words
-  return ends
-    .map((word) => Array.from(word ?? '')[0] ?? '')
-    .join('')
-    .toUpperCase()
 }

@@ -46,6 +46,12 @@ export const AlertIcon = icon(
     <path d="M12 7.5v5.5M12 16.4v.1" />
   </>,
 )
+export const ActivityIcon = icon(
+  <>
+    <circle cx="12" cy="12" r="9" />
+    <path d="M12 7v5.5l3.5 2" />
+  </>,
+)
 export const LogOutIcon = icon(<path d="M14 4H6v16h8M10 12h11m-4-4 4 4-4 4" />)
 export const PeopleIcon = icon(
   <>

@@ -72,11 +72,16 @@ export function PartnersPage() {
         show={(partner) => (
           <>
             <PartnerLines partner={partner} />
-            {partner.shipments > 0 && (
-              <AnchorLink to="/shipments" search={{ partner: partner.id }} size="sm">
-                <Plural value={partner.shipments} one="# shipment" other="# shipments" />
+            <Group gap="md">
+              {partner.shipments > 0 && (
+                <AnchorLink to="/shipments" search={{ partner: partner.id }} size="sm">
+                  <Plural value={partner.shipments} one="# shipment" other="# shipments" />
+                </AnchorLink>
+              )}
+              <AnchorLink to="/partners/$id" params={{ id: partner.id }} size="sm">
+                <Trans>History</Trans>
               </AnchorLink>
-            )}
+            </Group>
           </>
         )}
         add={add}

@@ -1,17 +1,13 @@
-import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, Paper, Stack, Text, Title } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useRef } from 'react'
 
 import { history } from '../api/history'
-import type { HistoryChange, HistoryEntry } from '../api/types'
+import type { HistoryEntry } from '../api/types'
 import { formatMoment } from '../dates'
-import { shown } from './Conflict'
-import { sentenceOfPaper, sentenceOfShare } from '../papers/kinds'
-import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf, labelOfField, labelOfPart } from './words'
+import { sentence } from './sentence'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -75,19 +71,4 @@ function Entry({ entry: { by, at, what, changes } }: { entry: HistoryEntry }) {
       </Stack>
     </li>
   )
-}
-
-function sentence({ field, before, after }: HistoryChange): string {
-  if (field === 'stage') return t`Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
-  if (field === 'paper') return sentenceOfPaper(before ?? null, after ?? null)
-  if (field === 'share') return sentenceOfShare(before ?? null, after ?? null)
-  // A later release may know more fields.
-  if (!isField(field)) {
-    const part = labelOfPart(field)
-    if (!before) return t`Added ${part.toLowerCase()}: ${after ?? ''}`
-    if (!after) return t`Removed ${part.toLowerCase()}: ${before}`
-    return t`${part}: ${before} → ${after}`
-  }
-  const name = labelOfField(field)
-  return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
 }

@@ -48,8 +48,8 @@ pub struct Entry {
 
 #[derive(Serialize, ToSchema)]
 pub struct Author {
-    id: Uuid,
-    name: String,
+    pub id: Uuid,
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, sqlx::Type, ToSchema)]
@@ -96,19 +96,24 @@ pub async fn shipment_history(
     );
     let mut items = Vec::new();
     for row in found.fetch_all(&mut *tx).await? {
-        let changes: Vec<Value> = serde_json::from_str(&row.changes).map_err(anyhow::Error::from)?;
         items.push(Entry {
             id: row.id,
             at: row.at,
             by: Author { id: row.user_id, name: row.name },
             what: row.what.into(),
-            changes: changes.iter().map(Change::from).collect(),
+            changes: changes_of(&row.changes)?,
         });
     }
     let is_last = items.len() as i64 <= PAGE;
     items.truncate(PAGE as usize);
     let next = items.last().filter(|_| !is_last).map(|entry| entry.id.to_string());
     Ok(Json(History { items, next }))
+}
+
+/// What the database has of it, as JSON.
+pub fn changes_of(kept: &str) -> Result<Vec<Change>, Error> {
+    let changes: Vec<Value> = serde_json::from_str(kept).map_err(anyhow::Error::from)?;
+    Ok(changes.iter().map(Change::from).collect())
 }
 
 impl From<&Value> for Change {

@@ -1,0 +1,2 @@
+DROP FUNCTION suspended_user_of_link;
+DROP TABLE organisation_history;
