@@ -175,7 +175,7 @@ pub async fn invite(
         &hash[..],
         email,
         new.role as Role,
-        caller.user(),
+        tx.user(),
         expires_at
     )
     .execute(&mut *tx)
@@ -237,7 +237,7 @@ pub async fn make_password_link(
         link,
         &hash[..],
         id,
-        caller.user(),
+        tx.user(),
         expires_at
     )
     .execute(&mut *tx)

@@ -47,7 +47,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log out: every token that this user was given until now ceases to be good, at once and on every device */
+        /** Log out, at once: by the cookie this session; by a token every session and token that this user was given until now */
         post: operations["log_out"];
         delete?: never;
         options?: never;
@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who the token belongs to */
+        /** Who is logged in */
         get: operations["me"];
         put?: never;
         post?: never;
@@ -85,6 +85,41 @@ export interface paths {
         /** Have another password; every log-in ends but the one that is answered */
         post: operations["change_password"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sessions, the last that was seen first */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** End every log-in of one's own but the one that asks */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions at once */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -979,6 +1014,8 @@ export interface components {
              * @description When the token ceases to be good.
              */
             expires_at: string;
+            /** @description What the cookie of the answer stands for, which does instead of the token; none from a release before there were sessions. */
+            session?: components["schemas"]["NewSession"];
             /** @description For the header `authorization: Bearer …`. */
             token: string;
         };
@@ -1023,6 +1060,16 @@ export interface components {
             eori?: string | null;
             kind: components["schemas"]["PartnerKind"];
             name: string;
+        };
+        /** @description A session that has just begun, as the one who logs in is told of it. */
+        NewSession: {
+            /**
+             * Format: date-time
+             * @description When it ends at the latest.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
         };
         NewShare: {
             buyer?: string | null;
@@ -1246,6 +1293,30 @@ export interface components {
             /** Format: uuid */
             shipment_id: string;
         };
+        Session: {
+            /**
+             * Format: date-time
+             * @description When somebody logged in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends at the latest; a week after it was last seen it ends, too.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Whether it is the one that asks. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When somebody came with it last, to the hour.
+             */
+            seen_at: string;
+        };
+        Sessions: {
+            items: components["schemas"]["Session"][];
+        };
         Share: {
             buyer?: string | null;
             by: string;
@@ -1411,6 +1482,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No mail is sent from here */
             409: {
                 headers: {
@@ -1503,7 +1583,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description Makes this browser one that is known for the address */
+                    /** @description The session; and what makes this browser one that is known for the address */
                     "set-cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -1521,6 +1601,15 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1607,6 +1696,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Takes the session from this browser */
+                    "set-cookie"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1620,7 +1711,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1677,7 +1768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1747,7 +1838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1829,6 +1920,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The session that goes on */
+                    "set-cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1853,7 +1946,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1902,6 +1995,184 @@ export interface operations {
                 headers: {
                     /** @description In how many seconds it may be tried again */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is another organisation's */
+            404: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -2073,7 +2344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2143,7 +2414,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2245,7 +2516,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2308,6 +2579,15 @@ export interface operations {
             };
             /** @description The request could not be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2407,6 +2687,15 @@ export interface operations {
             };
             /** @description The request could not be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2526,7 +2815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2619,7 +2908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2718,7 +3007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2803,7 +3092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2909,7 +3198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2987,7 +3276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3100,7 +3389,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3229,7 +3518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3301,7 +3590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3405,7 +3694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3471,7 +3760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3563,7 +3852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3659,7 +3948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3787,7 +4076,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3868,7 +4157,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3954,7 +4243,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4085,7 +4374,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4172,7 +4461,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4296,7 +4585,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4401,7 +4690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4551,7 +4840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4676,7 +4965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4753,7 +5042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4840,7 +5129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4964,7 +5253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5069,7 +5358,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5192,7 +5481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5260,7 +5549,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5346,7 +5635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5468,7 +5757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5536,7 +5825,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5612,7 +5901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5680,7 +5969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5748,7 +6037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5829,7 +6118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5952,6 +6241,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody signs up here */
             409: {
                 headers: {
@@ -6058,7 +6356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6138,7 +6436,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6267,7 +6565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
