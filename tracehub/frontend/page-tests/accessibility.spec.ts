@@ -10,6 +10,7 @@ import {
   ITEMS,
   PARTNERS,
   PEOPLE,
+  SESSIONS,
   SHIPMENTS,
 } from './samples'
 import { openAs, photograph, problem, serve, type Answers } from './site'
@@ -227,7 +228,14 @@ const SCENES: Scene[] = [
       await expect(page.getByLabel('Link', { exact: true })).toBeVisible()
     },
   },
-  { name: "account of one's own", answers: {}, show: asAda('/account', 'Your account') },
+  {
+    name: "account of one's own",
+    answers: { 'GET /api/auth/sessions': { items: SESSIONS } },
+    show: async (page) => {
+      await asAda('/account', 'Your account')(page)
+      await expect(page.getByText('This browser')).toBeVisible()
+    },
+  },
   {
     name: 'invitation',
     answers: {
