@@ -111,6 +111,33 @@ CREATE FUNCTION public.begin_monitoring(release text, hash text) RETURNS text
 ALTER FUNCTION public.begin_monitoring(release text, hash text) OWNER TO tracehub_owner;
 
 --
+-- Name: begin_session(uuid, uuid, bigint, bytea, bytea); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.begin_session(new_id uuid, whose uuid, version bigint, hash bytea, replaced bytea) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            organisation CONSTANT uuid := public.current_organisation_id();
+            ends timestamptz;
+        BEGIN
+            -- One after the other, so that twenty stay and no two wait for each other.
+            PERFORM FROM public.users u WHERE u.organisation_id = organisation AND u.id = whose FOR NO KEY UPDATE;
+            DELETE FROM public.sessions s WHERE s.token_hash = replaced;
+            DELETE FROM public.sessions s WHERE s.organisation_id = organisation AND s.id IN (
+                SELECT o.id FROM public.sessions o WHERE o.organisation_id = organisation AND o.user_id = whose
+                ORDER BY o.seen_at DESC, o.id DESC OFFSET 19);
+            INSERT INTO public.sessions (organisation_id, id, user_id, token_hash, token_version)
+            VALUES (organisation, new_id, whose, hash, version) RETURNING expires_at INTO ends;
+            RETURN ends;
+        END
+    $$;
+
+
+ALTER FUNCTION public.begin_session(new_id uuid, whose uuid, version bigint, hash bytea, replaced bytea) OWNER TO tracehub_owner;
+
+--
 -- Name: change_password(uuid, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -211,6 +238,30 @@ CREATE FUNCTION public.end_monitoring(release text) RETURNS void
 ALTER FUNCTION public.end_monitoring(release text) OWNER TO tracehub_owner;
 
 --
+-- Name: end_other_sessions(uuid, uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.end_other_sessions(whose uuid, kept uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            organisation CONSTANT uuid := public.current_organisation_id();
+            next bigint;
+        BEGIN
+            UPDATE public.users u SET token_version = u.token_version + 1
+            WHERE u.organisation_id = organisation AND u.id = whose RETURNING u.token_version INTO next;
+            DELETE FROM public.sessions s
+            WHERE s.organisation_id = organisation AND s.user_id = whose AND s.id IS DISTINCT FROM kept;
+            UPDATE public.sessions s SET token_version = next
+            WHERE s.organisation_id = organisation AND s.user_id = whose AND s.id = kept AND s.token_version = next - 1;
+        END
+    $$;
+
+
+ALTER FUNCTION public.end_other_sessions(whose uuid, kept uuid) OWNER TO tracehub_owner;
+
+--
 -- Name: find_credentials(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -223,6 +274,25 @@ CREATE FUNCTION public.find_credentials(address text) RETURNS TABLE(user_id uuid
 
 
 ALTER FUNCTION public.find_credentials(address text) OWNER TO tracehub_owner;
+
+--
+-- Name: find_session(bytea, uuid, uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.find_session(hash bytea, organisation uuid, session uuid) RETURNS TABLE(organisation_id uuid, id uuid, user_id uuid, role text, is_to_be_seen boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT s.organisation_id, s.id, s.user_id, u.role, s.seen_at < now() - interval '1 hour'
+        FROM public.sessions s
+        JOIN public.users u ON u.organisation_id = s.organisation_id AND u.id = s.user_id AND u.token_version = s.token_version
+        WHERE s.token_hash = coalesce(hash, (SELECT n.token_hash FROM public.sessions n
+                                             WHERE n.organisation_id = organisation AND n.id = session))
+            AND s.expires_at > now() AND s.seen_at > now() - interval '7 days'
+    $$;
+
+
+ALTER FUNCTION public.find_session(hash bytea, organisation uuid, session uuid) OWNER TO tracehub_owner;
 
 --
 -- Name: first_container(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -346,6 +416,25 @@ CREATE FUNCTION public.forget_links() RETURNS bigint
 
 
 ALTER FUNCTION public.forget_links() OWNER TO tracehub_owner;
+
+--
+-- Name: forget_sessions(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.forget_sessions() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        WITH forgotten AS (
+            DELETE FROM public.sessions s USING public.users u
+            WHERE u.organisation_id = s.organisation_id AND u.id = s.user_id
+                AND (s.expires_at < now() OR s.seen_at < now() - interval '7 days' OR s.token_version <> u.token_version) RETURNING 1
+        )
+        SELECT count(*) FROM forgotten
+    $$;
+
+
+ALTER FUNCTION public.forget_sessions() OWNER TO tracehub_owner;
 
 --
 -- Name: forget_sign_ups(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -614,6 +703,24 @@ CREATE FUNCTION public.may_mail(address text) RETURNS boolean
 
 
 ALTER FUNCTION public.may_mail(address text) OWNER TO tracehub_owner;
+
+--
+-- Name: open_sessions(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.open_sessions(whose uuid) RETURNS TABLE(id uuid, created_at timestamp with time zone, seen_at timestamp with time zone, expires_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT s.id, s.created_at, s.seen_at, s.expires_at
+        FROM public.sessions s
+        JOIN public.users u ON u.organisation_id = s.organisation_id AND u.id = s.user_id AND u.token_version = s.token_version
+        WHERE s.organisation_id = public.current_organisation_id() AND s.user_id = whose
+            AND s.expires_at > now() AND s.seen_at > now() - interval '7 days'
+    $$;
+
+
+ALTER FUNCTION public.open_sessions(whose uuid) OWNER TO tracehub_owner;
 
 --
 -- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -1138,6 +1245,27 @@ ALTER TABLE ONLY public.reminders FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.reminders OWNER TO tracehub_owner;
 
 --
+-- Name: sessions; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.sessions (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    token_version bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL,
+    CONSTRAINT sessions_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.sessions OWNER TO tracehub_owner;
+
+--
 -- Name: share_papers; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -1453,6 +1581,22 @@ ALTER TABLE ONLY public.reminders
 
 
 --
+-- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
+-- Name: sessions sessions_token_hash_key; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
+
+
+--
 -- Name: share_papers share_papers_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1692,6 +1836,13 @@ CREATE INDEX papers_of_shipment ON public.papers USING btree (organisation_id, s
 --
 
 CREATE INDEX partners_by_name ON public.partners USING btree (organisation_id, name_folded, id);
+
+
+--
+-- Name: sessions_of_user; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX sessions_of_user ON public.sessions USING btree (organisation_id, user_id, seen_at);
 
 
 --
@@ -1969,6 +2120,14 @@ ALTER TABLE ONLY public.reminders
 
 
 --
+-- Name: sessions sessions_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id) ON DELETE CASCADE;
+
+
+--
 -- Name: share_papers share_papers_organisation_id_paper_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -2060,6 +2219,13 @@ CREATE POLICY by_end ON public.links FOR DELETE TO tracehub_owner USING (true);
 --
 
 CREATE POLICY by_token ON public.links FOR SELECT TO tracehub_owner USING (true);
+
+
+--
+-- Name: sessions by_token; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_token ON public.sessions TO tracehub_owner USING (true);
 
 
 --
@@ -2223,6 +2389,13 @@ CREATE POLICY own_organisation ON public.reminders USING ((organisation_id = pub
 
 
 --
+-- Name: sessions own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.sessions USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: share_papers own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -2294,6 +2467,12 @@ ALTER TABLE public.partners ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sessions; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: share_papers; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -2368,6 +2547,14 @@ GRANT ALL ON FUNCTION public.begin_monitoring(release text, hash text) TO traceh
 
 
 --
+-- Name: FUNCTION begin_session(new_id uuid, whose uuid, version bigint, hash bytea, replaced bytea); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.begin_session(new_id uuid, whose uuid, version bigint, hash bytea, replaced bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_session(new_id uuid, whose uuid, version bigint, hash bytea, replaced bytea) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION change_password(id uuid, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -2392,11 +2579,27 @@ GRANT ALL ON FUNCTION public.end_monitoring(release text) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION end_other_sessions(whose uuid, kept uuid); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.end_other_sessions(whose uuid, kept uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_other_sessions(whose uuid, kept uuid) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION find_credentials(address text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.find_credentials(address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION find_session(hash bytea, organisation uuid, session uuid); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.find_session(hash bytea, organisation uuid, session uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_session(hash bytea, organisation uuid, session uuid) TO tracehub_app;
 
 
 --
@@ -2413,6 +2616,14 @@ GRANT ALL ON FUNCTION public.forget_jobs() TO tracehub_app;
 
 REVOKE ALL ON FUNCTION public.forget_links() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_links() TO tracehub_app;
+
+
+--
+-- Name: FUNCTION forget_sessions(); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.forget_sessions() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_sessions() TO tracehub_app;
 
 
 --
@@ -2500,6 +2711,14 @@ GRANT ALL ON FUNCTION public.make_forgotten_link(link uuid, hash bytea, address 
 
 REVOKE ALL ON FUNCTION public.may_mail(address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_mail(address text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION open_sessions(whose uuid); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.open_sessions(whose uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_sessions(whose uuid) TO tracehub_app;
 
 
 --
@@ -2950,6 +3169,41 @@ GRANT UPDATE(updated_at) ON TABLE public.partners TO tracehub_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.reminders TO tracehub_app;
+
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT DELETE ON TABLE public.sessions TO tracehub_app;
+
+
+--
+-- Name: COLUMN sessions.organisation_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(organisation_id) ON TABLE public.sessions TO tracehub_app;
+
+
+--
+-- Name: COLUMN sessions.id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(id) ON TABLE public.sessions TO tracehub_app;
+
+
+--
+-- Name: COLUMN sessions.user_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(user_id) ON TABLE public.sessions TO tracehub_app;
+
+
+--
+-- Name: COLUMN sessions.seen_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(seen_at),UPDATE(seen_at) ON TABLE public.sessions TO tracehub_app;
 
 
 --

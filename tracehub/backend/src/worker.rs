@@ -42,7 +42,7 @@ pub struct Worker {
 pub struct Done {
     /// How many reminders were raised.
     pub reminders: u64,
-    /// How many log-ins that failed were forgotten.
+    /// How many log-ins that failed, and sessions that have ended, were forgotten.
     pub log_ins: u64,
     /// How many answers were forgotten that were kept for requests that might have been sent again.
     pub answers: u64,
@@ -155,10 +155,10 @@ impl Worker {
         refused.map_or(Ok(done), Err)
     }
 
-    /// Forgets the failed log-ins that count no more.
+    /// Forgets the failed log-ins that count no more, and sessions that have ended.
     async fn forget_log_ins(&self) -> sqlx::Result<u64> {
         let mut tx = self.database.begin().await?;
-        let forgotten = throttle::forget(&mut tx).await?;
+        let forgotten = throttle::forget(&mut tx).await? + http::forget_sessions(&mut tx).await?;
         if forgotten == 0 || !self.traffic.is_ours() {
             return Ok(0);
         }

@@ -61,4 +61,6 @@ INSERT INTO sign_ups (organisation_id, id, token_hash, email, organisation, coun
 SELECT :'organisation', gen_random_uuid(), sha256(n::text::bytea), 'new-' || n || '@example.com', 'Obi Export', 'NG', 'exporter',
     CASE WHEN n % 2 = 0 THEN now() END
 FROM generate_series(1, 20) n;
+INSERT INTO sessions (organisation_id, id, user_id, token_hash, token_version)
+SELECT organisation_id, gen_random_uuid(), id, sha256(id::text::bytea), 0 FROM users;
 COMMIT;

@@ -12,8 +12,8 @@ import { serve } from './site.js'
 
 const RUNS = 5
 const LOGIN = {
-  token: 'token',
   expires_at: '2999-01-01T00:00:00Z',
+  session: { id: '1', expires_at: '2999-01-01T00:00:00Z' },
   user: { id: '1', email: 'ada@example.com', name: 'Ada Obi' },
   organisation: { id: '1', name: 'Obi Export' },
 }
@@ -50,7 +50,7 @@ async function measure(path, login) {
   const page = await browser.newPage()
   if (login) {
     await page.evaluateOnNewDocument(
-      (text) => globalThis.sessionStorage.setItem('tracehub.credentials', text),
+      (text) => globalThis.localStorage.setItem('tracehub.credentials', text),
       JSON.stringify(login),
     )
   }

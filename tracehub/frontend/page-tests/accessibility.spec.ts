@@ -11,6 +11,7 @@ import {
   ITEMS,
   PARTNERS,
   PEOPLE,
+  SESSIONS,
   SHIPMENTS,
 } from './samples'
 import { openAs, photograph, problem, serve, type Answers } from './site'
@@ -244,7 +245,14 @@ const SCENES: Scene[] = [
     },
     show: asAda(`/partners/${PARTNERS[0]!.id}`, PARTNERS[0]!.name),
   },
-  { name: "account of one's own", answers: {}, show: asAda('/account', 'Your account') },
+  {
+    name: "account of one's own",
+    answers: { 'GET /api/auth/sessions': { items: SESSIONS } },
+    show: async (page) => {
+      await asAda('/account', 'Your account')(page)
+      await expect(page.getByText('This browser')).toBeVisible()
+    },
+  },
   {
     name: 'invitation',
     answers: {

@@ -10,6 +10,7 @@ import {
   LONG_PARTNERS,
   LONG_PEOPLE,
   LONGEST,
+  SESSIONS,
 } from './samples'
 import { openAs, photograph, serve } from './site'
 
@@ -41,6 +42,7 @@ for (const { name, address } of PAGES) {
       [`GET /api/shipments/${CASHEWS.id}`]: LONG,
       [`GET /api/shipments/${CASHEWS.id}/reminders`]: { items: [] },
       'GET /api/people': { items: LONG_PEOPLE },
+      'GET /api/auth/sessions': { items: SESSIONS },
       'GET /api/invitations': {
         items: LONG_PEOPLE.map((it) => ({ ...it, expires_at: it.created_at })),
       },

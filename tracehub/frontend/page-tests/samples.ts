@@ -6,6 +6,7 @@ import type {
   Login,
   Partner,
   Person,
+  Session,
   Shipment,
 } from '../src/api/types'
 import { STAGES } from '../src/shipments/stages'
@@ -13,6 +14,7 @@ import { STAGES } from '../src/shipments/stages'
 export const ADA: Login = {
   token: 'token-of-ada',
   expires_at: '2999-01-01T00:00:00Z',
+  session: { id: 's-1', expires_at: '2999-01-01T00:00:00Z' },
   user: { id: '1', email: 'ada@example.com', name: 'Ada Obi' },
   organisation: { id: '1', name: 'Obi Export' },
 }
@@ -22,6 +24,17 @@ export const BEN: Login = {
   token: 'token-of-ben',
   user: { id: '2', email: 'ben@example.com', name: 'Ben Eze' },
 }
+
+/** Where somebody is logged in. */
+export const SESSIONS: Session[] = ['2026-03-01T09:00:00Z', '2026-02-01T17:30:00Z'].map(
+  (created_at, at) => ({
+    id: `s-${at + 1}`,
+    created_at,
+    seen_at: '2026-03-02T09:00:00Z',
+    expires_at: '2026-04-01T09:00:00Z',
+    is_current: at === 0,
+  }),
+)
 
 export const CASHEWS: Shipment = {
   id: '6f1c2a52-0b1e-4b55-9a70-0d8a4b8f7f10',

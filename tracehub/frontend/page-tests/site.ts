@@ -71,7 +71,7 @@ export async function openAs(page: Page, login: Login, address: string) {
   await page.addInitScript((text) => {
     const isFirst = !sessionStorage.getItem('test.opened')
     sessionStorage.setItem('test.opened', 'yes')
-    if (isFirst) sessionStorage.setItem('tracehub.credentials', text)
+    if (isFirst) localStorage.setItem('tracehub.credentials', text)
   }, JSON.stringify(login))
   await page.goto(address)
 }

@@ -136,7 +136,7 @@ test('a browser that keeps nothing shows the page all the same', async ({ page, 
 
 test('what somebody else wrote into the storage is no white page', async ({ page, context }) => {
   await serve(context, LIST)
-  await page.addInitScript(() => sessionStorage.setItem('tracehub.credentials', '{"token":'))
+  await page.addInitScript(() => localStorage.setItem('tracehub.credentials', '{"session":'))
   await page.goto('/shipments')
   await expect(page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
 })

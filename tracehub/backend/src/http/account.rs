@@ -1,14 +1,14 @@
 //! What people change of themselves: their name, and their password.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, header};
 use chrono::Utc;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::{Caller, Login, Me, PASSWORD};
+use super::auth::{Caller, Login, Me, PASSWORD, me_of};
 use super::client::Client;
 use super::extract::Json;
 use super::role::Role;
@@ -54,16 +54,17 @@ pub async fn change_me(
     let name =
         text::plain(&name, NAME).map_err(|wrong| Error::Invalid(vec![FieldError::of_text("name", wrong)]))?;
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", caller.user(), name).execute(&mut *tx).await?;
+    sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", tx.user(), name).execute(&mut *tx).await?;
+    let me = me_of(&mut tx).await?;
     tx.commit().await?;
-    caller.me(&app).await.map(Json)
+    Ok(Json(me))
 }
 
 /// Have another password; every log-in ends but the one that is answered
 #[utoipa::path(
     post, path = "/api/auth/password", tag = "auth", request_body = PasswordChange, security(("bearer" = [])),
     responses(
-        (status = OK, body = Login),
+        (status = OK, body = Login, headers(("set-cookie" = String, description = "The session that goes on"))),
         (
             status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
             headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
@@ -76,7 +77,7 @@ pub async fn change_password(
     client: Client,
     headers: HeaderMap,
     Json(PasswordChange { current, new }): Json<PasswordChange>,
-) -> Result<Json<Login>, Error> {
+) -> Result<([(HeaderName, String); 1], Json<Login>), Error> {
     let email = caller.me(&app).await?.user.email;
     let is_known = |length: usize| (1..=PASSWORD).contains(&length);
     let mut errors = Vec::new();
@@ -109,12 +110,15 @@ pub async fn change_password(
     let hash = check.hash(new).await?;
     // Once more: the log-in may have ended meanwhile.
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    let version = sqlx::query_scalar!(r#"SELECT change_password($1, $2) AS "version!""#, caller.user(), hash);
+    let (user, organisation) = (tx.user(), tx.organisation());
+    let version = sqlx::query_scalar!(r#"SELECT change_password($1, $2) AS "version!""#, user, hash);
     let version = version.fetch_one(&mut *tx).await?;
-    links::end_those_for(&mut tx, caller.user()).await?;
-    links::end_those_made_by(&mut tx, caller.user()).await?;
+    links::end_those_for(&mut tx, user).await?;
+    links::end_those_made_by(&mut tx, user).await?;
     tx.commit().await?;
-    Login::of(&app, Claims::new(caller.user(), caller.organisation(), version, Utc::now())).await.map(Json)
+    let claims = Claims::new(user, organisation, version, Utc::now());
+    let (login, cookie) = Login::begin(&app, claims, &headers, &client).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(login)))
 }
 
 /// What is wrong with a password that somebody chooses.

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::AppendHeaders;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::client::Client;
 use super::extract::Json;
 use super::role::Role;
+use super::session::{self, NewSession};
 use super::{App, Claims, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::reports;
@@ -61,17 +63,32 @@ pub struct Login {
     token: String,
     /// When the token ceases to be good.
     expires_at: DateTime<Utc>,
+    /// What the cookie of the answer stands for, which does instead of the token; none from a release before there were sessions.
+    #[schema(required = false)]
+    session: NewSession,
     #[serde(flatten)]
     me: Me,
 }
 
 impl Login {
-    /// The one that says this.
-    pub async fn of(app: &App, claims: Claims) -> Result<Self, Error> {
+    /// Begins a session of who says this, in place of the one that the browser has, and with it a token.
+    pub async fn begin(
+        app: &App,
+        mut claims: Claims,
+        headers: &HeaderMap,
+        client: &Client,
+    ) -> Result<(Self, String), Error> {
+        let mut tx = OrganisationTx::of_token(&app.database, &claims).await?.ok_or(LOGGED_OUT)?;
+        let (session, cookie) = session::begin(&mut tx, claims.ver, headers, client).await?;
+        let me = me_of(&mut tx).await?;
+        tx.commit().await?;
+        claims.sid = Some(session.id);
         let (token, expires_at) = (app.keys.sign(&claims)?, claims.expires_at());
-        Ok(Self { token, expires_at, me: Caller(claims).me(app).await? })
+        Ok((Self { token, expires_at, session, me }, cookie))
     }
 }
+
+const LOGGED_OUT: Error = Error::Unauthenticated("please log in again");
 
 #[derive(Serialize, ToSchema)]
 pub struct Me {
@@ -101,7 +118,7 @@ pub struct Organisation {
     responses(
         (
             status = OK, body = Login,
-            headers(("set-cookie" = String, description = "Makes this browser one that is known for the address")),
+            headers(("set-cookie" = String, description = "The session; and what makes this browser one that is known for the address")),
         ),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (
@@ -115,7 +132,7 @@ pub async fn login(
     client: Client,
     headers: HeaderMap,
     Json(credentials): Json<Credentials>,
-) -> Result<([(HeaderName, String); 1], Json<Login>), Error> {
+) -> Result<(AppendHeaders<[(HeaderName, String); 2]>, Json<Login>), Error> {
     let Credentials { email, password } = credentials.checked()?;
     let now = Utc::now();
     let account = Account::of(&email);
@@ -155,26 +172,38 @@ pub async fn login(
     };
     log_ins.succeeded().await?;
     let claims = Claims::new(user, organisation, version, now);
-    let login = Login::of(&app, claims).await?;
+    let (login, cookie) = Login::begin(&app, claims, &headers, &client).await?;
     let known_from_now_on = app.keys.new_device(&account, now, client.is_secure);
-    Ok(([(header::SET_COOKIE, known_from_now_on)], Json(login)))
+    let cookies = [known_from_now_on, cookie].map(|cookie| (header::SET_COOKIE, cookie));
+    Ok((AppendHeaders(cookies), Json(login)))
 }
 
-/// Log out: every token that this user was given until now ceases to be good, at once and on every device
+/// Log out, at once: by the cookie this session; by a token every session and token that this user was given until now
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(("bearer" = [])),
     responses(
-        (status = NO_CONTENT),
+        (status = NO_CONTENT, headers(("set-cookie" = String, description = "Takes the session from this browser"))),
     ),
 )]
-pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
+pub async fn log_out(
+    State(app): State<App>,
+    client: Client,
+    caller: Caller,
+) -> Result<(StatusCode, [(HeaderName, String); 1]), Error> {
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    sqlx::query!("SELECT log_out($1)", caller.0.sub).fetch_one(&mut *tx).await?;
+    match (&caller, tx.session()) {
+        (Caller::Cookie(_), Some(session)) => {
+            session::end(&mut tx, session).await?;
+        }
+        _ => {
+            sqlx::query!("SELECT log_out($1)", tx.user()).fetch_one(&mut *tx).await?;
+        }
+    }
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session::forget_cookie(&client))]))
 }
 
-/// Who the token belongs to
+/// Who is logged in
 #[utoipa::path(
     get, path = "/api/auth/me", tag = "auth", security(("bearer" = [])),
     responses(
@@ -185,42 +214,53 @@ pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, Erro
     caller.me(&app).await.map(Json)
 }
 
-/// Whoever sent the request: a handler that takes one is answered 401 instead of called without a token of ours. Whether it
-/// is still good is known where the caller's transaction begins.
-pub struct Caller(Claims);
+/// Whoever sent the request: a handler that takes one is answered 401 instead of called without a token or a cookie of ours.
+/// Whether it is still good is known where the caller's transaction begins.
+pub enum Caller {
+    Token(Claims),
+    /// By the hash of what it says.
+    Cookie([u8; 32]),
+}
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = header
-            .and_then(|header| header.split_once(' '))
-            .ok_or(Error::Unauthenticated("please log in"))?;
+        let Some(header) = parts.headers.get(header::AUTHORIZATION) else {
+            let Ok(client) = Client::from_request_parts(parts, app).await;
+            let hash = session::hash(&parts.headers, &client);
+            return hash.map(Self::Cookie).ok_or(Error::Unauthenticated("please log in"));
+        };
+        // Whoever sends a token means that, also in a browser that has a cookie.
+        let header = header.to_str().ok().and_then(|header| header.split_once(' '));
+        let (scheme, token) = header.ok_or(Error::Unauthenticated("please log in"))?;
         let claims =
             Some(token).filter(|_| scheme.eq_ignore_ascii_case("bearer")).and_then(|t| app.keys.check(t));
-        let claims = claims.ok_or(Error::Unauthenticated("please log in again"))?;
+        let claims = claims.ok_or(LOGGED_OUT)?;
+        // Also of a request for which the database does not answer.
         reports::of_organisation(claims.org);
-        Ok(Self(claims))
+        Ok(Self::Token(claims))
     }
 }
 
 impl Caller {
-    /// Who the caller is.
-    pub fn user(&self) -> Uuid {
-        self.0.sub
-    }
-
-    /// The organisation that the caller belongs to.
-    pub fn organisation(&self) -> Uuid {
-        self.0.org
+    /// The organisation that the caller belongs to, for what is decided before anything is asked of the database for them.
+    pub async fn organisation(&self, app: &App) -> Result<Uuid, Error> {
+        match self {
+            Self::Token(claims) => Ok(claims.org),
+            Self::Cookie(hash) => session::organisation_of(app, hash).await,
+        }
     }
 
     /// A transaction that sees what the caller may see, for what wants this role at least; an error when the caller has not
     /// got it, has logged out, or is no user any more.
     pub async fn begin(&self, app: &App, least: Role) -> Result<OrganisationTx, Error> {
-        let begun = OrganisationTx::of_token(&app.database, &self.0).await?;
-        let begun = begun.ok_or(Error::Unauthenticated("please log in again"))?;
+        let begun = match self {
+            Self::Token(claims) => OrganisationTx::of_token(&app.database, claims).await?,
+            Self::Cookie(hash) => OrganisationTx::of_session(&app.database, Some(hash), None).await?,
+        };
+        let begun = begun.ok_or(LOGGED_OUT)?;
+        reports::of_organisation(begun.organisation());
         may(begun.role(), least)?;
         Ok(begun)
     }
@@ -228,28 +268,33 @@ impl Caller {
     /// The same, and nobody else of the organisation has one from here meanwhile: what the caller may do can't change.
     pub async fn begin_alone(&self, app: &App, least: Role) -> Result<OrganisationTx, Error> {
         let mut begun = self.begin(app, least).await?;
-        begun.wait_to_be_alone(self.user()).await?;
+        begun.wait_to_be_alone().await?;
         may(begun.role(), least)?;
         Ok(begun)
     }
 
     /// Everything about the caller.
     pub async fn me(&self, app: &App) -> Result<Me, Error> {
-        let mut tx = self.begin(app, Role::Viewer).await?;
-        let found = sqlx::query!(
-            r#"SELECT users.id, email, users.name, role AS "role: Role", organisations.id AS organisation_id,
-                      organisations.name AS organisation_name
-               FROM users JOIN organisations ON organisations.id = organisation_id WHERE users.id = $1"#,
-            self.0.sub
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(Error::Unauthenticated("please log in again"))?;
-        Ok(Me {
-            user: User { id: found.id, email: found.email, name: found.name, role: found.role },
-            organisation: Organisation { id: found.organisation_id, name: found.organisation_name },
-        })
+        me_of(&mut self.begin(app, Role::Viewer).await?).await
     }
+}
+
+/// Everything about whom the transaction is for.
+pub async fn me_of(tx: &mut OrganisationTx) -> Result<Me, Error> {
+    let user = tx.user();
+    let found = sqlx::query!(
+        r#"SELECT users.id, email, users.name, role AS "role: Role", organisations.id AS organisation_id,
+                  organisations.name AS organisation_name
+           FROM users JOIN organisations ON organisations.id = organisation_id WHERE users.id = $1"#,
+        user
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(LOGGED_OUT)?;
+    Ok(Me {
+        user: User { id: found.id, email: found.email, name: found.name, role: found.role },
+        organisation: Organisation { id: found.organisation_id, name: found.organisation_name },
+    })
 }
 
 fn may(role: Option<Role>, least: Role) -> Result<(), Error> {

@@ -4,12 +4,13 @@
 //! The cookie opens nothing: it only has the log-ins of its bearer, with the address that it was made for, counted by
 //! themselves. Whoever comes with a link that was made for the address is given one as well.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::Mac;
 use uuid::Uuid;
 
 use super::Keys;
+use super::extract::cookies;
 use super::token::HmacSha256;
 use crate::throttle::Account;
 
@@ -40,13 +41,7 @@ impl Keys {
 
     /// The device that a request comes from, if it was made known by us, for this account, and not too long ago.
     pub fn device(&self, headers: &HeaderMap, account: &Account, now: DateTime<Utc>) -> Option<Uuid> {
-        let mut values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        values.find_map(|value| {
-            let mut cookies = value.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-            cookies.find_map(|(name, value)| {
-                (name == COOKIE).then(|| self.device_of(value, account, now)).flatten()
-            })
-        })
+        cookies(headers, COOKIE).find_map(|value| self.device_of(value, account, now))
     }
 
     fn device_of(&self, value: &str, account: &Account, now: DateTime<Utc>) -> Option<Uuid> {
@@ -67,6 +62,8 @@ fn signature(key: &HmacSha256, account: &Account, device: Uuid, expires: i64) ->
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     fn keys() -> Keys {

@@ -7,6 +7,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
+use tower_http::csrf::ProtectionError;
 use utoipa::ToSchema;
 
 use super::request;
@@ -253,6 +254,12 @@ fn minutes(wait: Duration) -> String {
 /// A panic is a mistake of ours like any other, and ends one request, not the process.
 pub fn of_panic(_: Box<dyn Any + Send>) -> Response {
     Error::Panicked.into_response()
+}
+
+/// A browser that is shown another site sends what that site wants, with our cookie.
+pub fn of_other_site(_: ProtectionError) -> Response {
+    let words = "a page of another site asks for that, and may not";
+    Error::of(StatusCode::FORBIDDEN, "/problems/other-site", words).into_response()
 }
 
 impl From<anyhow::Error> for Error {

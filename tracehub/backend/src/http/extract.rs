@@ -69,6 +69,13 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// What a request's cookies of this name say.
+pub fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = values.flat_map(|value| value.split(';')).filter_map(|one| one.trim().split_once('='));
+    cookies.filter_map(move |(it, value)| (it == name).then_some(value))
+}
+
 /// Whether a body says of itself that it is what it is read as: JSON, in UTF-8, and not compressed.
 fn is_plain_json(headers: &HeaderMap) -> Result<(), Error> {
     let refused = |why: &str| Err(Error::Rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.into()));

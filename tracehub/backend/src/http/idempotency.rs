@@ -15,7 +15,6 @@ use sqlx::PgConnection;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::auth::Caller;
 use super::{App, Error};
 use crate::database::OrganisationTx;
 
@@ -87,11 +86,10 @@ impl Key {
     pub async fn begin(
         self,
         tx: &mut OrganisationTx,
-        caller: &Caller,
         what: &str,
         request: &impl Serialize,
     ) -> Result<Begun, Error> {
-        let (user, request) = (caller.user(), fingerprint(what, request)?);
+        let (user, request) = (tx.user(), fingerprint(what, request)?);
         if let Some(key) = &self.0 {
             alone(tx, user, key).await?;
             if let Some(done) = answered(tx, user, key, &request).await? {

@@ -177,7 +177,7 @@ pub async fn invite(
         &hash[..],
         email,
         new.role as Role,
-        caller.user(),
+        tx.user(),
         expires_at
     )
     .execute(&mut *tx)
@@ -242,7 +242,7 @@ pub async fn make_password_link(
         link,
         &hash[..],
         id,
-        caller.user(),
+        tx.user(),
         expires_at
     )
     .execute(&mut *tx)

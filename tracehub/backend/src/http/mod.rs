@@ -20,6 +20,7 @@ mod refusals;
 mod reminders;
 mod request;
 mod role;
+mod session;
 mod shares;
 mod shipments;
 mod sign_ups;
@@ -39,7 +40,8 @@ use axum::routing::{get, post};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use tower_http::csrf::CsrfLayer;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -51,6 +53,7 @@ pub use idempotency::forget as forget_answers;
 pub use links::{LinkKind, find as find_link, forget as forget_links};
 pub use papers::{forget as forget_papers, remove_files};
 pub(crate) use role::Role;
+pub use session::forget as forget_sessions;
 pub(crate) use shares::{Cover, PageLanguage, find_shared, html};
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use shipments::{ListQuery, list_statement};
@@ -203,7 +206,9 @@ pub fn router(app: App) -> Router {
     // Written once: a route is copied for each connection, with all that it holds.
     let document = Bytes::from(serde_json::to_vec(&openapi).expect("its keys are texts"));
     let document = async || ([(header::CONTENT_TYPE, "application/json")], document);
-    api.merge(shares::pages())
+    // Before the pages for buyers, which have no session, and whose forms say nothing of where they come from.
+    api.layer(CsrfLayer::new().with_rejection_response(error::of_other_site))
+        .merge(shares::pages())
         .route("/health", get(health::live))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -230,6 +235,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(auth::routes())
         .merge(account::routes())
+        .merge(session::routes())
         .merge(shipments::routes())
         .merge(partners::routes())
         .merge(history::routes())
@@ -249,7 +255,11 @@ fn documented() -> OpenApiRouter<App> {
         ))
         .build();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let cookie =
+        ApiKey::Cookie(ApiKeyValue::with_description(session::COOKIE, "Over HTTPS; set by a log-in"));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     refusals::document(document);
     router
 }

@@ -153,7 +153,7 @@ pub async fn create_partner(
 ) -> Result<Created, Error> {
     let new = new.checked()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let once = match key.begin(&mut tx, &caller, "a partner", &new).await? {
+    let once = match key.begin(&mut tx, "a partner", &new).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),
     };
@@ -225,7 +225,7 @@ pub async fn change_partner(
     );
     changed.execute(&mut *tx).await.map_err(is_there_already(&after.name))?;
     if after.kind == PartnerKind::Buyer && after.name != before.name {
-        rename_buyer(&mut tx, &caller, id, &after.name).await?;
+        rename_buyer(&mut tx, id, &after.name).await?;
     }
     note(&mut tx, &caller, &current, Action::Changed, differences(&before, &after)?).await?;
     let changed = find(&mut tx, id).await?.ok_or(Error::NotFound)?;

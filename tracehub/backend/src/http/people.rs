@@ -87,7 +87,7 @@ pub async fn change_person(
     let mut tx = caller.begin_alone(&app, Role::Manager).await?;
     let person = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
     decides_about(&tx, person.role)?;
-    if id == caller.user() {
+    if id == tx.user() {
         return Err(Error::of(
             StatusCode::FORBIDDEN,
             "/problems/own-role",

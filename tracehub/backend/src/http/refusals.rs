@@ -4,6 +4,7 @@
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::Type;
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     ContentBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
@@ -13,7 +14,7 @@ type Refusal = (&'static str, &'static str, bool);
 
 const BAD_REQUEST: Refusal = ("400", "The request could not be read", false);
 const UNAUTHENTICATED: Refusal = ("401", "Nobody is logged in, or not any more", false);
-const FORBIDDEN: Refusal = ("403", "The caller's role does not allow it", false);
+const FORBIDDEN: Refusal = ("403", "The caller's role does not allow it, or another site asks", false);
 const NOT_FOUND: Refusal = ("404", "There is nothing here, or it is another organisation's", false);
 const TOO_LARGE: Refusal = ("413", "The body is larger than 15 KiB", false);
 const NO_LENGTH: Refusal = ("411", "The body came in chunks, and not with its length", false);
@@ -27,6 +28,9 @@ const UNAVAILABLE: Refusal = ("503", "It can't be answered at this moment", true
 pub fn document(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
+            if let Some(security) = &mut operation.security {
+                security.push(SecurityRequirement::new("session", [""; 0]));
+            }
             for refusal in of(operation) {
                 let responses = &mut operation.responses.responses;
                 responses.entry(refusal.0.to_owned()).or_insert_with(|| RefOr::T(response(refusal)));
@@ -53,7 +57,7 @@ fn of(operation: &Operation) -> Vec<Refusal> {
         all.extend([UNAUTHENTICATED, FORBIDDEN]);
     }
     if operation.request_body.is_some() {
-        all.extend([BAD_REQUEST, NO_LENGTH, TOO_LARGE, NOT_JSON, INVALID]);
+        all.extend([FORBIDDEN, BAD_REQUEST, NO_LENGTH, TOO_LARGE, NOT_JSON, INVALID]);
     }
     if parameters().any(|parameter| parameter.name == "if-match") {
         all.extend([BAD_REQUEST, NOT_SEEN]);

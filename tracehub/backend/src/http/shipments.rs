@@ -183,12 +183,12 @@ pub async fn create_shipment(
 ) -> Result<Created, Error> {
     let new = new.checked()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let once = match key.begin(&mut tx, &caller, "a shipment", &new).await? {
+    let once = match key.begin(&mut tx, "a shipment", &new).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),
     };
-    let shipment = new.insert(&mut tx, caller.organisation()).await?;
-    history::note(&mut tx, &caller, shipment.id, What::Created, &[]).await?;
+    let shipment = new.insert(&mut tx).await?;
+    history::note(&mut tx, shipment.id, What::Created, &[]).await?;
     let created = Created::new(format!("/api/shipments/{}", shipment.id), &shipment)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -214,7 +214,7 @@ impl NewShipment {
         Ok(self)
     }
 
-    async fn insert(self, tx: &mut OrganisationTx, organisation: Uuid) -> Result<Shipment, Error> {
+    async fn insert(self, tx: &mut OrganisationTx) -> Result<Shipment, Error> {
         let inserted = sqlx::query_as!(
             Row,
             r#"INSERT INTO shipments (id, organisation_id, reference, product, container_number, origin_port,
@@ -225,7 +225,7 @@ impl NewShipment {
                          origin_port, destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading,
                          booking, vessel, voyage, created_at, updated_at, NULL AS archived_from"#,
             Uuid::now_v7(),
-            organisation,
+            tx.organisation(),
             self.reference,
             self.product,
             self.container_number,

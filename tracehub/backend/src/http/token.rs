@@ -30,6 +30,9 @@ pub struct Claims {
     /// releases that knew no versions, when each user had the first one.
     #[serde(default)]
     pub ver: i64,
+    /// The session that the token was given with, and with which it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
     iat: i64,
     exp: i64,
 }
@@ -50,7 +53,7 @@ impl Claims {
     /// Those of somebody who logs in now.
     pub fn new(user: Uuid, organisation: Uuid, version: i64, now: DateTime<Utc>) -> Self {
         let (iat, exp) = (now.timestamp(), (now + LIFETIME).timestamp());
-        Self { iss: ISSUER.into(), sub: user, org: organisation, ver: version, iat, exp }
+        Self { iss: ISSUER.into(), sub: user, org: organisation, ver: version, sid: None, iat, exp }
     }
 
     /// When they cease to be believed.

@@ -29,6 +29,7 @@ mod roles;
 mod rows;
 mod rules;
 mod serving;
+mod sessions;
 mod shares;
 mod shipments;
 mod sign_ups;

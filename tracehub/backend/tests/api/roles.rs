@@ -28,7 +28,7 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 58] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 61] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -40,6 +40,9 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 58] = [
     ("PATCH", "/api/auth/me", r#"{"name": "Grace"}"#, READS),
     ("POST", "/api/auth/password", r#"{"current": "", "new": ""}"#, [401, 422, 422, 422, 422, 422, 401]),
     ("POST", "/api/auth/logout", "", [401, 204, 204, 204, 204, 204, 401]),
+    ("GET", "/api/auth/sessions", "", READS),
+    ("DELETE", "/api/auth/sessions", "", [401, 204, 204, 204, 204, 204, 401]),
+    ("DELETE", "/api/auth/sessions/{id}", "", [401, 404, 404, 404, 404, 404, 401]),
     ("GET", "/api/shipments", "", READS),
     ("GET", "/api/shipments/csv", "", READS),
     ("POST", "/api/shipments", r#"{"reference": "UNIQUE", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp"}"#,
@@ -145,6 +148,8 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
                     let new = json!({ "reference": Uuid::now_v7(), "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
                     ask(&world, "POST", "/api/shipments", &ada, &new.to_string()).await.1["id"].clone()
                 }
+                // Nobody's: whose it is, `sessions` asks.
+                path if path.starts_with("/api/auth/sessions/") => json!(Uuid::now_v7()),
                 path if path.starts_with("/api/uploads/") => json!(papers::begun(&world, 9).await),
                 path if path.starts_with("/api/papers/") => json!(papers::paper(&world).await),
                 path if path.starts_with("/api/partners/") => {

@@ -47,7 +47,7 @@ export function logOut() {
   const login = credentials.current()
   if (!login) return
   credentials.drop('logged-out')
-  const headers = { Authorization: bearer(login.token) }
+  const headers = login.token ? { Authorization: bearer(login.token) } : {}
   api
     .POST('/api/auth/logout', { headers, keepalive: true })
     .then(({ response }) => response.ok || response.status === 401 || notTold(), notTold)
@@ -61,5 +61,11 @@ function notTold() {
 export function byOurClock(login: Login, serverTime: string | null): Login {
   const ahead = serverTime ? Date.now() - Date.parse(serverTime) : 0
   if (Number.isNaN(ahead)) return login
-  return { ...login, expires_at: new Date(Date.parse(login.expires_at) + ahead).toISOString() }
+  const moved = (iso: string) => new Date(Date.parse(iso) + ahead).toISOString()
+  const { session } = login
+  return {
+    ...login,
+    expires_at: moved(login.expires_at),
+    session: session && { ...session, expires_at: moved(session.expires_at) },
+  }
 }

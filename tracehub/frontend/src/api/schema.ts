@@ -47,7 +47,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log out: every token that this user was given until now ceases to be good, at once and on every device */
+        /** Log out, at once: by the cookie this session; by a token every session and token that this user was given until now */
         post: operations["log_out"];
         delete?: never;
         options?: never;
@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who the token belongs to */
+        /** Who is logged in */
         get: operations["me"];
         put?: never;
         post?: never;
@@ -85,6 +85,41 @@ export interface paths {
         /** Have another password; every log-in ends but the one that is answered */
         post: operations["change_password"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sessions, the last that was seen first */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** End every log-in of one's own but the one that asks */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions at once */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1020,6 +1055,8 @@ export interface components {
              * @description When the token ceases to be good.
              */
             expires_at: string;
+            /** @description What the cookie of the answer stands for, which does instead of the token; none from a release before there were sessions. */
+            session?: components["schemas"]["NewSession"];
             /** @description For the header `authorization: Bearer …`. */
             token: string;
         };
@@ -1064,6 +1101,16 @@ export interface components {
             eori?: string | null;
             kind: components["schemas"]["PartnerKind"];
             name: string;
+        };
+        /** @description A session that has just begun, as the one who logs in is told of it. */
+        NewSession: {
+            /**
+             * Format: date-time
+             * @description When it ends at the latest.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
         };
         NewShare: {
             buyer?: string | null;
@@ -1287,6 +1334,30 @@ export interface components {
             /** Format: uuid */
             shipment_id: string;
         };
+        Session: {
+            /**
+             * Format: date-time
+             * @description When somebody logged in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends at the latest; a week after it was last seen it ends, too.
+             */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Whether it is the one that asks. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When somebody came with it last, to the hour.
+             */
+            seen_at: string;
+        };
+        Sessions: {
+            items: components["schemas"]["Session"][];
+        };
         Share: {
             buyer?: string | null;
             by: string;
@@ -1466,6 +1537,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No mail is sent from here */
             409: {
                 headers: {
@@ -1558,7 +1638,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description Makes this browser one that is known for the address */
+                    /** @description The session; and what makes this browser one that is known for the address */
                     "set-cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -1576,6 +1656,15 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1662,6 +1751,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Takes the session from this browser */
+                    "set-cookie"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1675,7 +1766,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1732,7 +1823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1802,7 +1893,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1884,6 +1975,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The session that goes on */
+                    "set-cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1908,7 +2001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1957,6 +2050,184 @@ export interface operations {
                 headers: {
                     /** @description In how many seconds it may be tried again */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is another organisation's */
+            404: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -2214,7 +2485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2284,7 +2555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2386,7 +2657,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2449,6 +2720,15 @@ export interface operations {
             };
             /** @description The request could not be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2548,6 +2828,15 @@ export interface operations {
             };
             /** @description The request could not be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2667,7 +2956,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2760,7 +3049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2859,7 +3148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2944,7 +3233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3050,7 +3339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3128,7 +3417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3241,7 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3370,7 +3659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3442,7 +3731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3546,7 +3835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3612,7 +3901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3704,7 +3993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3800,7 +4089,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3928,7 +4217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4009,7 +4298,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4095,7 +4384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4226,7 +4515,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4313,7 +4602,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4437,7 +4726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,7 +4831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4692,7 +4981,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4817,7 +5106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4894,7 +5183,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4981,7 +5270,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5105,7 +5394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5210,7 +5499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5333,7 +5622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5401,7 +5690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5487,7 +5776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5609,7 +5898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5677,7 +5966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5753,7 +6042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5821,7 +6110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5889,7 +6178,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5970,7 +6259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6093,6 +6382,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The caller's role does not allow it, or another site asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody signs up here */
             409: {
                 headers: {
@@ -6199,7 +6497,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6279,7 +6577,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6408,7 +6706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;

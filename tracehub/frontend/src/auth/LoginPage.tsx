@@ -106,8 +106,8 @@ function WhyLoggedOut() {
     return (
       <Alert role="status" color="yellow" icon={<AlertIcon />} title={t`You are logged out here`}>
         <Trans>
-          TraceHub could not be told. On other devices you may stay logged in for up to half an
-          hour.
+          TraceHub could not be told, and this browser still could act for you. Once you have a
+          connection, log in and out again.
         </Trans>
       </Alert>
     )

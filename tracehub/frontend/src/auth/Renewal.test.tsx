@@ -13,12 +13,15 @@ afterEach(() => vi.useRealTimers())
 
 function openAsAdaFor(milliseconds: number, address = '/shipments') {
   const end = new Date(Date.now() + milliseconds).toISOString()
-  credentials.keep({ ...ADA, expires_at: end })
+  credentials.keep({ ...ADA, session: { id: 's-1', expires_at: end } })
   return open(address)
 }
 
 test('before a log-in ends it is said, and the password puts it off without leaving the page', async () => {
-  const asked = fakeApi({ ...NOTHING, [LOG_IN]: () => json({ ...ADA, token: 'fresh' }) })
+  const asked = fakeApi({
+    ...NOTHING,
+    [LOG_IN]: () => json({ ...ADA, session: { ...ADA.session, id: 's-2' } }),
+  })
   const { user, address } = openAsAdaFor(4 * 60_000 - 1_000, '/shipments/new')
   await user.type(await screen.findByLabelText(/Reference/), 'EXP-1')
 
@@ -27,7 +30,7 @@ test('before a log-in ends it is said, and the password puts it off without leav
   await user.dblClick(screen.getByRole('button', { name: 'Stay logged in' }))
 
   await vi.waitFor(() => expect(screen.queryByText(/Your log-in ends/)).not.toBeInTheDocument())
-  expect(credentials.current()?.token).toBe('fresh')
+  expect(credentials.current()?.session?.id).toBe('s-2')
   expect(address()).toBe('/shipments/new')
   expect(screen.getByLabelText(/Reference/)).toHaveValue('EXP-1')
   expect(asked.filter(({ url }) => url.endsWith('login'))).toHaveLength(1)
@@ -41,7 +44,7 @@ test('a wrong password there is said, and ends nothing', async () => {
   await user.click(screen.getByRole('button', { name: 'Stay logged in' }))
 
   expect(await screen.findByRole('alert')).toHaveTextContent('That is not right')
-  expect(credentials.current()?.token).toBe(ADA.token)
+  expect(credentials.current()?.session?.id).toBe('s-1')
 })
 
 test('when its time has come, a log-in ends with a word why', async () => {

@@ -1,25 +1,24 @@
 import { useSyncExternalStore } from 'react'
 
-import type { Login } from '../api/types'
-import { forgetLogin, storedLogin, storeLogin } from './storedLogin'
+import { forgetLogin, KEY, storedLogin, storeLogin, type KeptLogin } from './storedLogin'
 
 /** Why nobody is logged in. `expired` and `logged-out-here-only` deserve a word on the log-in page. */
 export type Departure = 'logged-out' | 'expired' | 'logged-out-here-only'
 
-let login: Login | null = storedLogin()
+let login: KeptLogin | null = storedLogin()
 let departure: Departure | null = null
 const listeners = new Set<() => void>()
 
-/** Who is logged in: kept in memory, and for this tab only in its storage, so that a reload keeps it. */
+/** Who is logged in: kept in memory, and in the browser's storage, so that a reload and another tab know it. */
 export const credentials = {
   current: () => login,
 
   departure: () => departure,
 
-  keep: (next: Login) => {
-    login = next
+  keep: (next: KeptLogin) => {
+    login = withoutSecret(next)
     departure = null
-    storeLogin(next)
+    storeLogin(login)
     tell()
   },
 
@@ -38,7 +37,25 @@ export const credentials = {
   },
 }
 
-export function useLogin(): Login | null {
+/** Nothing that a script of a stranger's could take away, where the cookie does. */
+function withoutSecret(login: KeptLogin): KeptLogin {
+  const { session } = login
+  return session ? { ...login, token: undefined, expires_at: session.expires_at } : login
+}
+
+/** All tabs have one cookie: what becomes of it in another one counts here as well. */
+window.addEventListener('storage', ({ key }) => {
+  // None when everything was removed.
+  if (key !== null && key !== KEY) return
+  const next = storedLogin()
+  // Nothing of who was logged in is shown to who is now.
+  if (login && next && next.user.id !== login.user.id) window.location.reload()
+  if (login && !next) departure = 'logged-out'
+  login = next
+  tell()
+})
+
+export function useLogin(): KeptLogin | null {
   return useSyncExternalStore(credentials.subscribe, credentials.current)
 }
 

@@ -65,7 +65,7 @@ export function useUploads(shipmentId: string) {
         metadata: metadata(file, about),
         onBeforeRequest: (request) => {
           const login = credentials.current()
-          if (login) request.setHeader('Authorization', bearer(login.token))
+          if (login?.token) request.setHeader('Authorization', bearer(login.token))
         },
         onProgress: (sent, whole) => change(key, { done: Math.round((100 * sent) / whole) }),
         onSuccess: () => {

@@ -1,5 +1,5 @@
 import { screen } from '@testing-library/react'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { credentials } from '../auth/credentials'
 import { fakeApi, json, problem } from '../test/fakeApi'
@@ -8,8 +8,10 @@ import { ADA } from '../test/samples'
 
 const CHANGE = 'POST /api/auth/password'
 
-test('who changes the password stays logged in here, with another token', async () => {
-  const asked = fakeApi({ [CHANGE]: () => json({ ...ADA, token: 'another' }) })
+test('who changes the password stays logged in here, with another session', async () => {
+  const asked = fakeApi({
+    [CHANGE]: () => json({ ...ADA, session: { ...ADA.session, id: 's-2' } }),
+  })
   const { user } = openAsAda('/account')
 
   await user.type(await screen.findByLabelText(/^Password until now/), 'the old one')
@@ -17,8 +19,9 @@ test('who changes the password stays logged in here, with another token', async 
   await user.click(screen.getByRole('button', { name: 'Change the password' }))
 
   expect(await screen.findByText(/Your password is changed/)).toBeVisible()
-  expect(await asked[0]?.json()).toEqual({ current: 'the old one', new: 'correct horse battery' })
-  expect(credentials.current()?.token).toBe('another')
+  const changed = asked.find(({ method }) => method === 'POST')
+  expect(await changed?.json()).toEqual({ current: 'the old one', new: 'correct horse battery' })
+  expect(credentials.current()?.session?.id).toBe('s-2')
   expect(screen.getByLabelText(/^New password/)).toHaveValue('')
 })
 
@@ -52,4 +55,33 @@ test('another name is seen at once', async () => {
 
   expect(await screen.findByText('Your name is saved.')).toBeVisible()
   expect(screen.getByRole('button', { name: /Account of Ada Nwosu/ })).toBeVisible()
+})
+
+test('where one is logged in is shown, and ended one by one or everywhere else', async () => {
+  const here = { id: 's-1', created_at: '2026-03-01T09:00:00Z', seen_at: '2026-03-02T09:00:00Z' }
+  let items = [
+    { ...here, is_current: true },
+    { ...here, id: 's-2', created_at: '2026-02-01T09:00:00Z', is_current: false },
+    { ...here, id: 's-3', created_at: '2026-01-01T09:00:00Z', is_current: false },
+  ]
+  const end = (left: string[]) => () => {
+    items = items.filter(({ id }) => left.includes(id))
+    return new Response(null, { status: 204 })
+  }
+  const asked = fakeApi({
+    'GET /api/auth/sessions': () => json({ items }),
+    'DELETE /api/auth/sessions/s-2': end(['s-1', 's-3']),
+    'DELETE /api/auth/sessions': end(['s-1']),
+  })
+  const { user } = openAsAda('/account')
+
+  expect(await screen.findByText('This browser')).toBeVisible()
+  const buttons = () => screen.queryAllByRole('button', { name: /^Log out the browser/ })
+  expect(buttons()).toHaveLength(2)
+  await user.click(buttons()[0]!)
+  await vi.waitFor(() => expect(buttons()).toHaveLength(1))
+  await user.click(screen.getByRole('button', { name: 'Log out everywhere else' }))
+  await vi.waitFor(() => expect(buttons()).toHaveLength(0))
+  expect(screen.queryByRole('button', { name: 'Log out everywhere else' })).not.toBeInTheDocument()
+  expect(asked.filter(({ method }) => method === 'DELETE')).toHaveLength(2)
 })

@@ -19,6 +19,7 @@ import { ProblemAlert } from '../layout/ProblemAlert'
 import { PageTitle } from '../layout/PageTitle'
 import { BackToList } from '../shipments/BackToList'
 import { NewPassword } from './NewPassword'
+import { SessionList } from './SessionList'
 
 /** What somebody changes of themselves. */
 export function AccountPage() {
@@ -38,6 +39,7 @@ export function AccountPage() {
       </div>
       <NameForm />
       <PasswordForm />
+      <SessionList />
     </Stack>
   )
 }

@@ -2,7 +2,8 @@ import type { Login, Shipment } from '../api/types'
 
 export const ADA: Login = {
   token: 'token-of-ada',
-  expires_at: '2999-01-01T00:00:00Z',
+  expires_at: '2026-01-01T00:30:00Z',
+  session: { id: 's-1', expires_at: '2999-01-01T00:00:00Z' },
   user: { id: '1', email: 'ada@example.com', name: 'Ada Obi' },
   organisation: { id: '1', name: 'Obi Export' },
 }

@@ -35,7 +35,7 @@ pub struct Rotate {
     target: TargetArgs,
     /// The variable, as `secrets check` has it
     name: String,
-    /// It got out: a new key at once, alone; everybody logs in again
+    /// It got out: a new key at once, alone; who has a token logs in again
     #[arg(long)]
     leaked: bool,
     /// Say where the exchange is and what is next; change nothing
@@ -136,7 +136,7 @@ impl Rotate {
         let (env, path) = (&environment.name, secrets::path(environment));
         let then = match keys {
             Keys::One(_) if self.leaked => format!(
-                "Everybody logs in again. Then `cargo xtask secrets list --env {env}`, and `secrets revoke {} VERSION` for \
+                "Who has a token logs in again. Then `cargo xtask secrets list --env {env}`, and `secrets revoke {} VERSION` for \
                  each but the current one: what ran with it takes the current one.",
                 secret.name
             ),
@@ -236,7 +236,7 @@ fn given(environment: &Environment, file: &OpenFile, secret: &Secret) -> Result<
     let value = value.ok_or_else(|| {
         refuse(format!(
             "{variable} is not in the file of {env}: the one on the host was made there. `cargo xtask secrets set {variable} \
-             --env {env} --generate`, and a deploy, give it one at once; who is logged in logs in again."
+             --env {env} --generate`, and a deploy, give it one at once; who has a token logs in again."
         ))
     })?;
     match wins(environment, file, variable)? {

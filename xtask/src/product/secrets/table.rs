@@ -54,7 +54,7 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
             rotation: match secret {
                 Secret { is_optional: true, .. } => "where it was made, then a deploy",
                 Secret { signs: true, .. } => {
-                    "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again"
+                    "`cargo xtask secrets rotate`: nobody notices; by `set` who has a token logs in again"
                 }
                 _ => "another value, then a deploy, which nobody notices",
             },

@@ -38,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A file on its way.
 pub struct Upload {
+    pub organisation: Uuid,
     id: Uuid,
     shipment: Uuid,
     paper: Uuid,
@@ -61,6 +62,7 @@ impl Upload {
         );
         let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
         Ok(Self {
+            organisation: tx.organisation(),
             id,
             shipment: found.shipment_id,
             paper: found.paper_id,
@@ -138,9 +140,9 @@ impl Upload {
         }
         // Whoever removes files of this content that nobody needs any more waits until it is said that somebody does.
         hold_content(&mut tx, &hash).await?;
-        let version = self.insert(&mut tx, caller, &hash).await?;
+        let version = self.insert(&mut tx, &hash).await?;
         // Only what the database takes; what it takes back after all is swept up.
-        let (files, organisation) = (store.clone(), caller.organisation());
+        let (files, organisation) = (store.clone(), tx.organisation());
         blocking(move || files.keep(id, organisation, &hash)).await?;
         sqlx::query!("UPDATE uploads SET version = $2 WHERE id = $1", self.id, version)
             .execute(&mut *tx)
@@ -155,7 +157,7 @@ impl Upload {
         Ok(())
     }
 
-    async fn insert(&self, tx: &mut OrganisationTx, caller: &Caller, hash: &[u8; 32]) -> Result<i64, Error> {
+    async fn insert(&self, tx: &mut OrganisationTx, hash: &[u8; 32]) -> Result<i64, Error> {
         sqlx::query!(
             r#"INSERT INTO papers (organisation_id, id, shipment_id, kind) VALUES (current_organisation_id(), $1, $2, $3)
                ON CONFLICT DO NOTHING"#,
@@ -192,12 +194,12 @@ impl Upload {
             &hash[..],
             self.said.mime,
             self.expires_on,
-            caller.user()
+            tx.user()
         )
         .execute(&mut **tx)
         .await?;
         let before = before.map(|before| words(&self.kind, &before.name));
-        note(tx, caller, self.shipment, before, Some(words(&self.kind, &self.name))).await?;
+        note(tx, self.shipment, before, Some(words(&self.kind, &self.name))).await?;
         Ok(version)
     }
 

@@ -179,9 +179,10 @@ pub async fn download_paper(
         version
     );
     let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
+    let organisation = tx.organisation();
     drop(tx);
     let file = Kept { hash: stored(found.sha256)?, content_type: found.content_type, name: found.name };
-    send(app.papers()?, caller.organisation(), &file, &headers).await
+    send(app.papers()?, organisation, &file, &headers).await
 }
 
 /// A file that lies in the store.
@@ -235,7 +236,7 @@ pub async fn remove_paper(
            FROM papers JOIN paper_versions ON paper_id = papers.id
            WHERE papers.id = $1 AND deleted_at IS NULL ORDER BY version DESC LIMIT 1"#,
         id,
-        caller.user()
+        tx.user()
     );
     let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
     if tx.role() < Some(Role::Manager) && !found.is_own {
@@ -248,7 +249,7 @@ pub async fn remove_paper(
         return Err(Error::NotFound);
     }
     let before = Some(words(&found.kind, &found.name));
-    note(&mut tx, &caller, found.shipment_id, before, None).await?;
+    note(&mut tx, found.shipment_id, before, None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -260,13 +261,12 @@ fn words(kind: &str, name: &str) -> String {
 
 async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     before: Option<String>,
     after: Option<String>,
 ) -> Result<(), Error> {
     let change = Change { field: "paper".into(), before, after };
-    history::note(tx, caller, shipment, What::Changed, &[change]).await
+    history::note(tx, shipment, What::Changed, &[change]).await
 }
 
 pub fn stored(hash: Vec<u8>) -> Result<Hash, Error> {

@@ -107,7 +107,7 @@ pub async fn begin_upload(
         size as i64,
         filetype,
         expires_on,
-        caller.user()
+        tx.user()
     )
     .execute(&mut *tx)
     .await?;
@@ -222,9 +222,9 @@ async fn receive(app: &App, parts: &mut Parts, body: &mut Body) -> Result<Respon
         )
         .into());
     }
-    // Whose too many they are is the same to who sends one: clients of tus wait and go on after 503, and give up after 429.
-    let _place = app.parts.enter(caller.organisation()).map_err(|_| Error::Busy(Full::ForAll))?;
     let upload = Upload::find(app, &caller, id).await?;
+    // Whose too many they are is the same to who sends one: clients of tus wait and go on after 503, and give up after 429.
+    let _place = app.parts.enter(upload.organisation).map_err(|_| Error::Busy(Full::ForAll))?;
     let store = app.papers()?;
     if upload.is_done {
         return Err(elsewhere(upload.size));

@@ -175,7 +175,7 @@ pub async fn share(
         new.buyer,
         new.language as PageLanguage,
         passcode,
-        caller.user(),
+        tx.user(),
         expires_at
     )
     .execute(&mut *tx)
@@ -188,7 +188,7 @@ pub async fn share(
     )
     .execute(&mut *tx)
     .await?;
-    note(&mut tx, &caller, shipment, None, Some(new.buyer.unwrap_or_default())).await?;
+    note(&mut tx, shipment, None, Some(new.buyer.unwrap_or_default())).await?;
     let is_mailed = match new.email {
         Some(to) => app.post(tx, id, Mail { letter: Letter::Share, to, language: new.language }).await?,
         None => tx.commit().await.map(|()| false)?,
@@ -212,7 +212,7 @@ pub async fn revoke_share(
         id
     );
     let revoked = revoked.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
-    note(&mut tx, &caller, revoked.shipment_id, Some(revoked.buyer.unwrap_or_default()), None).await?;
+    note(&mut tx, revoked.shipment_id, Some(revoked.buyer.unwrap_or_default()), None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -290,11 +290,10 @@ fn account(of: Uuid) -> Account {
 
 async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     before: Option<String>,
     after: Option<String>,
 ) -> Result<(), Error> {
     let change = Change { field: "share".into(), before, after };
-    history::note(tx, caller, shipment, What::Changed, &[change]).await
+    history::note(tx, shipment, What::Changed, &[change]).await
 }

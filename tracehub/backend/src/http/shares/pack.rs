@@ -66,8 +66,9 @@ pub async fn download_pack(
         sheet: Cover::of(&mut tx, id).await?.sheet(PageLanguage::En, true, &mut tx).await?,
         files: Packed::of_shipment(&mut tx, id, None).await?,
     };
+    let organisation = tx.organisation();
     drop(tx);
-    send(&app, caller.organisation(), contents, PageLanguage::En)
+    send(&app, organisation, contents, PageLanguage::En)
 }
 
 impl Packed {

@@ -1,11 +1,12 @@
 //! Whoever has given a link's passcode once need not give it with each paper: a cookie says so, for a while, on that page.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::Mac;
 use uuid::Uuid;
 
 use crate::http::Keys;
+use crate::http::extract::cookies;
 use crate::http::token::HmacSha256;
 
 const COOKIE: &str = "tracehub_shared";
@@ -28,10 +29,7 @@ impl Keys {
 
     /// Whether a request comes from such a browser.
     pub fn has_pass(&self, headers: &HeaderMap, share: Uuid, now: DateTime<Utc>) -> bool {
-        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut cookies =
-            values.flat_map(|value| value.split(';')).filter_map(|one| one.trim().split_once('='));
-        cookies.any(|(name, value)| name == COOKIE && self.is_pass(value, share, now).unwrap_or(false))
+        cookies(headers, COOKIE).any(|value| self.is_pass(value, share, now).unwrap_or(false))
     }
 
     fn is_pass(&self, value: &str, share: Uuid, now: DateTime<Utc>) -> Option<bool> {
@@ -50,7 +48,7 @@ fn signed(key: &HmacSha256, share: Uuid, expires: i64) -> HmacSha256 {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderMap;
+    use axum::http::header;
 
     use super::*;
 

@@ -159,7 +159,7 @@ pub async fn change_shipment(
     write(&mut tx, id, &changes, change.stage)
         .await
         .map_err(reference_is_taken(change.reference.as_deref()))?;
-    history::note(&mut tx, &caller, id, What::Changed, &changes).await?;
+    history::note(&mut tx, id, What::Changed, &changes).await?;
     let changed = Shipment::find(&mut tx, id, Lock::No).await?.ok_or(Error::NotFound)?;
     let is_other = changes.iter().any(|change| change.field == "container_number");
     if is_other && changed.container_number == current.container_number {

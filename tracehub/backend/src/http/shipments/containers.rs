@@ -133,7 +133,7 @@ pub async fn add_container(
 ) -> Result<Created, Error> {
     let new = new.checked()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let once = match key.begin(&mut tx, &caller, &format!("a container of {id}"), &new).await? {
+    let once = match key.begin(&mut tx, &format!("a container of {id}"), &new).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),
     };
@@ -155,7 +155,7 @@ pub async fn add_container(
         new.gross_grams
     );
     let added = added.fetch_one(&mut *tx).await.map_err(is_there_already(&new.number))?;
-    note(&mut tx, &caller, id, None, Some(&new)).await?;
+    note(&mut tx, id, None, Some(&new)).await?;
     let created = Created::new(format!("/api/shipments/{id}/containers/{}", added.id), &added)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -205,7 +205,7 @@ pub async fn change_container(
         after.gross_grams
     );
     let changed = changed.fetch_one(&mut *tx).await.map_err(is_there_already(&after.number))?;
-    note(&mut tx, &caller, id, Some(&before), Some(&after)).await?;
+    note(&mut tx, id, Some(&before), Some(&after)).await?;
     tx.commit().await?;
     Ok((etag(changed.version), Json(changed)))
 }
@@ -233,7 +233,7 @@ pub async fn remove_container(
     sqlx::query!("DELETE FROM containers WHERE shipment_id = $1 AND id = $2", id, container)
         .execute(&mut *tx)
         .await?;
-    note(&mut tx, &caller, id, Some(&before.into()), None).await?;
+    note(&mut tx, id, Some(&before.into()), None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -254,12 +254,11 @@ async fn find(tx: &mut OrganisationTx, shipment: Uuid, id: Uuid, seen: &Seen) ->
 /// Writes down which one there was, and which one there is.
 async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     before: Option<&NewContainer>,
     after: Option<&NewContainer>,
 ) -> Result<(), Error> {
-    history::note_part(tx, caller, shipment, "container", before.map(line), after.map(line)).await
+    history::note_part(tx, shipment, "container", before.map(line), after.map(line)).await
 }
 
 /// A container in one line that needs no translation.

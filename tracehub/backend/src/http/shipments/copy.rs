@@ -56,7 +56,7 @@ pub async fn copy_shipment(
     check.text("reference", &mut copy.reference, REFERENCE);
     check.done()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let once = match key.begin(&mut tx, &caller, &format!("a copy of {id}"), &copy).await? {
+    let once = match key.begin(&mut tx, &format!("a copy of {id}"), &copy).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),
     };
@@ -92,7 +92,7 @@ pub async fn copy_shipment(
     )
     .execute(&mut *tx)
     .await?;
-    history::note(&mut tx, &caller, new, What::Created, &[]).await?;
+    history::note(&mut tx, new, What::Created, &[]).await?;
     let shipment = Shipment::find(&mut tx, new, Lock::No).await?.ok_or(Error::NotFound)?;
     let created = Created::new(format!("/api/shipments/{new}"), &shipment)?;
     once.keep(&mut tx, &created).await?;

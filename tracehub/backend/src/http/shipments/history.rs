@@ -135,7 +135,6 @@ impl From<&Value> for Change {
 /// Writes down what the caller does, in the transaction that does it.
 pub async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     what: What,
     changes: &[Change],
@@ -145,7 +144,7 @@ pub async fn note(
            VALUES (current_organisation_id(), $1, $2, $3, $4, $5::text::jsonb)"#,
         Uuid::now_v7(),
         shipment,
-        caller.user(),
+        tx.user(),
         what as What,
         serde_json::to_string(changes).map_err(anyhow::Error::from)?
     )
@@ -157,7 +156,6 @@ pub async fn note(
 /// Writes down what has become of one of the parts of a shipment: in one line each, what it was and what it is.
 pub async fn note_part(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     part: &str,
     before: Option<String>,
@@ -166,5 +164,5 @@ pub async fn note_part(
     if before == after {
         return Ok(());
     }
-    note(tx, caller, shipment, What::Changed, &[Change { field: part.into(), before, after }]).await
+    note(tx, shipment, What::Changed, &[Change { field: part.into(), before, after }]).await
 }

@@ -148,7 +148,7 @@ pub async fn add_item(
 ) -> Result<Created, Error> {
     let new = new.checked()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let once = match key.begin(&mut tx, &caller, &format!("an item of {id}"), &new).await? {
+    let once = match key.begin(&mut tx, &format!("an item of {id}"), &new).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),
     };
@@ -172,7 +172,7 @@ pub async fn add_item(
         new.gross_grams
     );
     let added = added.fetch_one(&mut *tx).await?;
-    note(&mut tx, &caller, id, None, Some(&new)).await?;
+    note(&mut tx, id, None, Some(&new)).await?;
     let created = Created::new(format!("/api/shipments/{id}/items/{}", added.id), &added)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -221,7 +221,7 @@ pub async fn change_item(
         after.gross_grams
     );
     let changed = changed.fetch_one(&mut *tx).await?;
-    note(&mut tx, &caller, id, Some(&before), Some(&after)).await?;
+    note(&mut tx, id, Some(&before), Some(&after)).await?;
     tx.commit().await?;
     Ok((etag(changed.version), Json(changed)))
 }
@@ -247,7 +247,7 @@ pub async fn remove_item(
     let mut tx = caller.begin(&app, Role::Member).await?;
     let before = find(&mut tx, id, item, &seen).await?;
     sqlx::query!("DELETE FROM items WHERE shipment_id = $1 AND id = $2", id, item).execute(&mut *tx).await?;
-    note(&mut tx, &caller, id, Some(&before.into()), None).await?;
+    note(&mut tx, id, Some(&before.into()), None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -269,12 +269,11 @@ async fn find(tx: &mut OrganisationTx, shipment: Uuid, id: Uuid, seen: &Seen) ->
 /// Writes down which one there was, and which one there is.
 async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     shipment: Uuid,
     before: Option<&NewItem>,
     after: Option<&NewItem>,
 ) -> Result<(), Error> {
-    history::note_part(tx, caller, shipment, "item", before.map(line), after.map(line)).await
+    history::note_part(tx, shipment, "item", before.map(line), after.map(line)).await
 }
 
 /// An item in one line that needs no translation.

@@ -146,7 +146,10 @@ pub async fn shipments_as_csv(
 async fn found(app: &App, caller: &Caller, query: &ListQuery, limit: i64) -> Result<Vec<Shipment>, Error> {
     // Held until the answer is there. Only who is searching waits, and before a connection is taken.
     let reads_all = query.search.is_some() || query.port.is_some() || limit == ROWS;
-    let place = reads_all.then(|| app.searches.enter(caller.organisation())).transpose()?;
+    let place = match reads_all {
+        true => Some(app.searches.enter(caller.organisation(app).await?)?),
+        false => None,
+    };
     let _turn = match &place {
         Some(place) => Some(place.turn().await?),
         None => None,

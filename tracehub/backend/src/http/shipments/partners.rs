@@ -99,7 +99,7 @@ pub async fn give_partner(
     if given.kind == PartnerKind::Buyer {
         name_buyer(&mut tx, id, Some(&given.name)).await?;
     }
-    history::note_part(&mut tx, &caller, id, given.kind.word(), before, Some(given.name)).await?;
+    history::note_part(&mut tx, id, given.kind.word(), before, Some(given.name)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -124,7 +124,7 @@ pub async fn take_partner(
     if taken.kind == PartnerKind::Buyer {
         name_buyer(&mut tx, id, None).await?;
     }
-    history::note_part(&mut tx, &caller, id, taken.kind.word(), Some(taken.name), None).await?;
+    history::note_part(&mut tx, id, taken.kind.word(), Some(taken.name), None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -155,12 +155,7 @@ async fn name_buyer(tx: &mut OrganisationTx, shipment: Uuid, name: Option<&str>)
 
 /// The shipments that have the partner as their buyer name it so, for releases that know no partners; and their history says
 /// so.
-pub async fn rename_buyer(
-    tx: &mut OrganisationTx,
-    caller: &Caller,
-    partner: Uuid,
-    name: &str,
-) -> Result<(), Error> {
+pub async fn rename_buyer(tx: &mut OrganisationTx, partner: Uuid, name: &str) -> Result<(), Error> {
     let locked = sqlx::query!(
         r#"SELECT id FROM shipments WHERE id IN (SELECT shipment_id FROM shipment_partners WHERE partner_id = $1)
            ORDER BY id LIMIT $2 FOR UPDATE"#,
@@ -197,7 +192,7 @@ pub async fn rename_buyer(
         &entries,
         &ids,
         &before as &[Option<String>],
-        caller.user(),
+        tx.user(),
         name
     )
     .execute(&mut **tx)

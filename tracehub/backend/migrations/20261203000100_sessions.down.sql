@@ -1,0 +1,2 @@
+DROP FUNCTION forget_sessions, open_sessions, end_other_sessions, begin_session, find_session;
+DROP TABLE sessions;
