@@ -182,7 +182,8 @@ pub async fn invite(
     )
     .execute(&mut *tx)
     .await?;
-    note(&mut tx, caller.user(), (id, &email), Action::Invited, role_change(None, new.role)).await?;
+    let by = tx.user();
+    note(&mut tx, by, (id, &email), Action::Invited, role_change(None, new.role)).await?;
     let is_mailed =
         app.post(tx, id, Mail { letter: Letter::Invitation, to: email, language: new.language }).await?;
     Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed })))
@@ -211,7 +212,8 @@ pub async fn withdraw_invitation(
     if gone.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    note(&mut tx, caller.user(), (id, &found.email), Action::InvitationRemoved, vec![]).await?;
+    let by = tx.user();
+    note(&mut tx, by, (id, &found.email), Action::InvitationRemoved, vec![]).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -247,7 +249,8 @@ pub async fn make_password_link(
     )
     .execute(&mut *tx)
     .await?;
-    note(&mut tx, caller.user(), (id, &found.name), Action::PasswordLinkMade, vec![]).await?;
+    let by = tx.user();
+    note(&mut tx, by, (id, &found.name), Action::PasswordLinkMade, vec![]).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed: false })))
 }

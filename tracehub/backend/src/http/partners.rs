@@ -173,7 +173,7 @@ pub async fn create_partner(
     );
     let partner = partner.fetch_one(&mut *tx).await.map_err(is_there_already(&new.name))?;
     let kind = Change { field: "kind".into(), before: None, after: Some(partner.kind.word().into()) };
-    note(&mut tx, &caller, &partner, Action::Created, vec![kind]).await?;
+    note(&mut tx, &partner, Action::Created, vec![kind]).await?;
     let created = Created::new(format!("/api/partners/{}", partner.id), &partner)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -227,7 +227,7 @@ pub async fn change_partner(
     if after.kind == PartnerKind::Buyer && after.name != before.name {
         rename_buyer(&mut tx, id, &after.name).await?;
     }
-    note(&mut tx, &caller, &current, Action::Changed, differences(&before, &after)?).await?;
+    note(&mut tx, &current, Action::Changed, differences(&before, &after)?).await?;
     let changed = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
     tx.commit().await?;
     Ok((etag(changed.version), Json(changed)))
@@ -262,20 +262,20 @@ pub async fn remove_partner(
     }
     sqlx::query!("DELETE FROM partners WHERE id = $1", id).execute(&mut *tx).await?;
     let kind = Change { field: "kind".into(), before: Some(partner.kind.word().into()), after: None };
-    note(&mut tx, &caller, &partner, Action::Removed, vec![kind]).await?;
+    note(&mut tx, &partner, Action::Removed, vec![kind]).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn note(
     tx: &mut OrganisationTx,
-    caller: &Caller,
     partner: &Partner,
     what: Action,
     changes: Vec<Change>,
 ) -> Result<(), Error> {
     let new = NewEntry { kind: SubjectKind::Partner, about: partner.id, name: &partner.name, what, changes };
-    history::note(tx, caller.user(), new).await
+    let by = tx.user();
+    history::note(tx, by, new).await
 }
 
 /// The fields that are others now.

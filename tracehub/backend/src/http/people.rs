@@ -98,14 +98,8 @@ pub async fn change_person(
         decides_about(&tx, role)?;
         sqlx::query!("UPDATE users SET role = $2 WHERE id = $1", id, role as Role).execute(&mut *tx).await?;
         links::end_those_for(&mut tx, id).await?;
-        note(
-            &mut tx,
-            caller.user(),
-            (id, &person.name),
-            Action::Changed,
-            role_change(Some(person.role), role),
-        )
-        .await?;
+        let by = tx.user();
+        note(&mut tx, by, (id, &person.name), Action::Changed, role_change(Some(person.role), role)).await?;
     }
     let may_less = change.is_suspended == Some(true) || change.role.is_some_and(|role| role < person.role);
     if may_less {
@@ -114,7 +108,8 @@ pub async fn change_person(
     if change.is_suspended == Some(true) {
         sqlx::query!("SELECT suspend($1, $2)", id, NOBODYS).fetch_one(&mut *tx).await?;
         if !person.is_suspended {
-            note(&mut tx, caller.user(), (id, &person.name), Action::Suspended, vec![]).await?;
+            let by = tx.user();
+            note(&mut tx, by, (id, &person.name), Action::Suspended, vec![]).await?;
         }
     }
     let person = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
