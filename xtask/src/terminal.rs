@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,20 @@ mod table;
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// A line of the program's answer, on standard output.
+/// A line of the program's answer, on standard output. Where it can't be written, as on a full disk, the program ends: half of an
+/// answer must not pass for one.
 pub fn say(line: impl Display) {
-    BARS.suspend(|| {
-        if writeln!(std::io::stdout(), "{line}").is_err() {
-            // The reader has gone: it has seen what it wanted.
-            std::process::exit(0);
+    let written = BARS.suspend(|| writeln!(std::io::stdout(), "{line}"));
+    match written {
+        Ok(()) => {}
+        // The reader has gone: it has seen what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            let words = "the answer can't be written to standard output, and what was done stays done";
+            note(format_args!("{} {words}: {error}", paint::bad("error:")));
+            std::process::exit(1);
         }
-    });
+    }
 }
 
 /// A line about the work, on standard error, so that the answer can be piped on.

@@ -63,16 +63,16 @@ impl Maintenance {
             }
             Verb::Off { target, lock_wait, reason, output } => (target, lock_wait, None, reason, output),
         };
-        let machine = target.reach()?;
+        let machine = target.reach_without_engine()?;
         let date = until.map(httpdate::fmt_http_date);
         let words = match &date {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
         };
         let leased = driver::lease(&machine, words.clone(), lock_wait)?;
-        let attempt = driver::settle(&leased)?;
-        leased.live_folder().set_maintenance(until)?;
-        attempt.note_done(&words, reason.text())?;
+        driver::note_done(&machine, &leased, &words, &reason, || {
+            leased.live_folder().set_maintenance(until)
+        })?;
         output.say(
             || json!({ "maintenance": date.is_some(), "until": date }),
             || terminal::say(format_args!("{} {words}", paint::strong(&machine.environment().name))),

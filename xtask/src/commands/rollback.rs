@@ -49,7 +49,7 @@ pub struct Rollback {
 impl Rollback {
     /// A provisional switch is undone at once; otherwise, under the lease, the target gets the traffic.
     pub fn run(self) -> Result<()> {
-        let machine = self.target.clone().reach()?;
+        let machine = self.target.clone().reach_without_engine()?;
         let files = machine.files()?;
         if self.plan {
             return self.show_plan(&machine, files);
@@ -57,7 +57,10 @@ impl Rollback {
         if self.to.is_none() && take_back_provisional(&machine, &files, &who()).map_err(refuse_neither)? {
             return self.say_taken_back(&machine);
         }
-        machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
+        match machine.engine_answers() {
+            true => machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?,
+            false => terminal::warn("the container engine does not answer: all that is done is a rename"),
+        }
         let before = Observed::from(files);
         self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
         self.roll_back(&self.with_way_to_images(machine, &before)?, &before)
@@ -67,7 +70,10 @@ impl Rollback {
     fn with_way_to_images(&self, machine: Machine, before: &Observed) -> Result<Machine> {
         let cold = self.request().target(before).ok();
         let Some(release) = cold.filter(|it| !before.traffic.holds(&it.id)) else { return Ok(machine) };
-        if machine.environment().is_here() || machine.missing_images([release])?.is_empty() {
+        if machine.environment().is_here()
+            || !machine.engine_answers()
+            || machine.missing_images([release])?.is_empty()
+        {
             return Ok(machine);
         }
         terminal::warn(format_args!("images of {} are gone from the host, and are pulled again", release.id));
@@ -80,6 +86,7 @@ impl Rollback {
         let leased = driver::lease(machine, "rollback".to_owned(), self.lock_wait)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
+        let target = target.filter(|_| machine.engine_answers());
         if let Some(warm) = target.filter(|target| before.traffic.warm.as_ref() == Some(target)) {
             machine.prefetch_ready_check(warm)?;
         }
@@ -93,7 +100,7 @@ impl Rollback {
         self.say_passed_over(&seen);
         say_substitutes(machine, release)?;
         let times = driver::run(machine, &attempt, &plan, Vec::new())?;
-        self.say_result(machine, release, &times)
+        self.say_result(machine, release, &times, &seen.unchecked(&release.id))
     }
 
     fn request(&self) -> RollbackRequest<'_> {
@@ -124,9 +131,24 @@ impl Rollback {
         }
     }
 
-    fn say_result(&self, machine: &Machine, release: &Release, times: &Times) -> Result<()> {
+    fn say_result(
+        &self,
+        machine: &Machine,
+        release: &Release,
+        times: &Times,
+        unchecked: &[String],
+    ) -> Result<()> {
         let (url, ms) = (machine.url()?, times.to_switch.map(millis));
-        let json = || json!({ "release": release.id, "url": url, "took_back": false, "to_switch_ms": ms });
+        let json = || {
+            json!({
+                "release": release.id,
+                "url": url,
+                "took_back": false,
+                "to_switch_ms": ms,
+                "unchecked": unchecked,
+            })
+        };
+        unchecked.iter().for_each(|what| terminal::warn(format_args!("unchecked: {what}")));
         self.output.say(json, || {
             terminal::say(format_args!(
                 "{} {} ({}) has the traffic.  to switch {}",
@@ -155,6 +177,9 @@ impl Rollback {
             commits: Vec::new(),
         };
         Teller::of(machine.environment()).tell(news);
+        if !machine.engine_answers() {
+            terminal::warn("unchecked: whether each part of it is well");
+        }
         let url = machine.url()?;
         self.output.say(
             || json!({ "release": live, "url": url, "took_back": true }),
@@ -217,6 +242,12 @@ impl Rollback {
                     "{why}\n  {}.{warm} Nothing was changed.",
                     of_ledger(damage, self.target.environment())
                 )
+            }
+            RollbackError::EngineSilent(id, _) => {
+                let warm = seen.traffic.warm.as_ref().filter(|warm| *warm != id);
+                let warm = warm
+                    .map_or(String::new(), |id| format!(" {id} is warm: `--to {id}` goes there without it."));
+                format!("{why}\n  Nothing was changed.{warm}")
             }
             RollbackError::Nowhere => {
                 let passed_over = seen.passed_over();

@@ -68,7 +68,7 @@ use crate::rollout::state::release::Release;
 use crate::tools::docker::container;
 use crate::tools::files::private::Folder;
 use crate::tools::http::Trust;
-use crate::tools::process::interrupt;
+use crate::tools::process::{CommandError, interrupt};
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
@@ -94,6 +94,9 @@ pub use self::shipper::{Receiver, Shipped, Shipping};
 pub use self::site::{Acme, NameTrouble, PublicSite};
 pub use self::watcher::{Tried, Watched, Watching};
 
+/// An engine that takes longer to tell of the containers of an environment is not asked for anything by who can do without.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// One environment on one host, to look at. What changes it is a method of [`Leased`].
 pub struct Machine {
     shell: HostShell,
@@ -115,6 +118,7 @@ pub struct Machine {
     /// When this driver reached the host.
     reached: Instant,
     tunnel_is_open: Cell<bool>,
+    engine_is_silent: Cell<bool>,
     prefetch: RefCell<Prefetch>,
 }
 
@@ -186,6 +190,16 @@ impl Machine {
     /// Whether the connection to the host has ended by itself; asked when a call has failed.
     pub fn is_cut_off(&self) -> bool {
         self.shell.connection().is_some_and(Connection::is_being_lost)
+    }
+
+    /// Asks the engine for the environment's containers, each of them: one that hangs may still answer whether it is there. From here
+    /// on [`Host::engine_answers`] says whether it told, for whoever can do without it.
+    pub fn try_engine(&self) -> Result<()> {
+        match container::labelled_within(self.docker(), &[self.label()], ENGINE_PATIENCE) {
+            Err(error @ CommandError::Interrupted) => return Err(error.into()),
+            told => self.engine_is_silent.set(told.is_err()),
+        }
+        Ok(())
     }
 
     /// Where its sshd answers, when it is another machine.
@@ -311,8 +325,15 @@ impl Host for Machine {
         self.database().is_parked(attempt)
     }
 
+    fn engine_answers(&self) -> bool {
+        !self.engine_is_silent.get()
+    }
+
     fn check_ready(&self, release: &Release) -> Result<()> {
-        self.releases().check_ready(&release.id)
+        match self.engine_answers() {
+            true => self.releases().check_ready(&release.id),
+            false => self.platform().check_reached(&release.id),
+        }
     }
 
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {

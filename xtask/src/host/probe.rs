@@ -102,6 +102,7 @@ impl Machine {
             registry_tunnel: None,
             reached: Instant::now(),
             tunnel_is_open: Cell::new(false),
+            engine_is_silent: Cell::new(false),
             prefetch: RefCell::default(),
         })
     }

@@ -91,6 +91,7 @@ fn host_that_has_everything_to_do() -> Observed {
         broken: Vec::new(),
         parts,
         schema: [1, 2].map(|version| (version, String::new())).into(),
+        is_engine_silent: false,
     }
 }
 

@@ -53,7 +53,11 @@ pub trait Host {
     fn schema(&self) -> Result<Applied>;
     /// Whether this attempt has put the database aside.
     fn is_parked(&self, attempt: &str) -> Result<bool>;
-    /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
+    /// Whether the container engine is asked at all. Who gives the traffic back, or asks users to wait, can do without one that does
+    /// not answer; everything else fails there.
+    fn engine_answers(&self) -> bool;
+    /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready. Without the engine:
+    /// as far as the edge's answers tell.
     fn check_ready(&self, release: &Release) -> Result<()>;
     /// The last log lines of a release's container.
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;

@@ -33,12 +33,22 @@ pub struct Observed {
     pub parts: Vec<Part>,
     /// The migrations that the database has.
     pub schema: Applied,
+    /// The engine was not asked: there are no parts, and the database is taken to have all that ever took something away.
+    pub is_engine_silent: bool,
 }
 
 impl From<Files> for Observed {
     /// The files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
     fn from(Files { traffic, ledger, kept, broken }: Files) -> Observed {
-        Observed { traffic, ledger, kept, broken, parts: Vec::new(), schema: Applied::new() }
+        Observed {
+            traffic,
+            ledger,
+            kept,
+            broken,
+            parts: Vec::new(),
+            schema: Applied::new(),
+            is_engine_silent: false,
+        }
     }
 }
 
@@ -85,11 +95,32 @@ impl Observed {
     }
 
     /// Looks at what a rollback needs: the database is not asked for its migrations unless one has ever taken something
-    /// away, since that question alone takes as long as the rest.
+    /// away, since that question alone takes as long as the rest. Without the engine, the files are all there is.
     pub fn of_rollback(files: Files, host: &dyn Host) -> Result<Observed> {
+        if !host.engine_answers() {
+            let contracts = files.ledger.contracts();
+            let schema = contracts.into_keys().map(|version| (version, String::new())).collect();
+            return Ok(Observed { schema, is_engine_silent: true, ..files.into() });
+        }
         let seen = Observed::without_database(files, host)?;
         let asks = !seen.ledger.contracts().is_empty();
         Ok(Observed { schema: if asks { host.schema()? } else { Applied::new() }, ..seen })
+    }
+
+    /// What a rollback to this release goes without because the engine does not answer, in words.
+    pub fn unchecked(&self, to: &ReleaseId) -> Vec<String> {
+        if !self.is_engine_silent {
+            return Vec::new();
+        }
+        let mut unchecked = vec![
+            format!("whether each part of {to} is well: users' own way was asked, right behind the switch"),
+            "whether anything else runs that ought to be stopped: the next deploy stops it".to_owned(),
+        ];
+        if !self.schema.is_empty() {
+            let taken = "which migrations the database has: by the ledger, none has taken away what it uses";
+            unchecked.push(taken.to_owned());
+        }
+        unchecked
     }
 
     /// Whether the release has the traffic, for good, and is well: a deploy of it has nothing to do.

@@ -8,7 +8,7 @@ use super::state::contract::Contract;
 use super::state::ledger::Kind;
 use super::state::release::{Release, ReleaseId};
 use super::steps::schema::{BackUp, Drain, Migrate, Undo};
-use super::steps::traffic::{Adopt, ArmGuard, Confirm, StopTraffic, Switch, SwitchBack};
+use super::steps::traffic::{Adopt, ArmGuard, Confirm, StopTraffic, Switch, SwitchBack, SwitchUnasked};
 use super::steps::watch::Watch;
 use super::steps::{Prune, Pull, Ready, Retire, Start, StopAll};
 use crate::rollout::limits::Limits;
@@ -115,7 +115,12 @@ pub(super) fn back(
 ) -> Plan {
     let from = seen.traffic.active.clone();
     let others = seen.others(&release.id, from.as_ref());
-    let plan = Plan::to(Goal { kind: Kind::Rollback, from: from.clone(), to: Some(release.id.clone()) });
+    let mut plan = Plan::to(Goal { kind: Kind::Rollback, from: from.clone(), to: Some(release.id.clone()) });
+    if seen.is_engine_silent {
+        let why = "start, ready, retire: the engine does not answer, and can't be asked for them";
+        plan.not_needed.push(why.to_owned());
+        return plan.then(SwitchUnasked { from, to: release.clone() });
+    }
     let plan = match undo {
         None => plan,
         Some((carrier, migrations)) => plan

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::host::{Files, Host, LeasedHost, Part, Switching};
 use super::journal::Journal;
@@ -36,9 +36,9 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
         (words, rolled_back) = settle(leased, &attempt, journal)?;
         said.push(words);
     } else if let Some(last) = files.ledger.attempts().pop() {
-        if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
+        if is_at_migration(&last) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
-            leased.wait_for_migration()?;
+            wait_for_migration(leased, &last)?;
             files.traffic = host.live()?;
         }
         let counts = count(leased, &last, &files.traffic, journal)?;
@@ -132,7 +132,7 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
         return Ok((settle_platform(attempt, journal)?, false));
     }
     let host = leased.host();
-    leased.wait_for_migration()?;
+    wait_for_migration(leased, attempt)?;
     if attempt.kind == Kind::Revert {
         return Ok((settle_revert(attempt, journal)?, false));
     }
@@ -154,6 +154,27 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
     let words =
         format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at);
     Ok((words, rolled_back))
+}
+
+fn is_at_migration(attempt: &RecordedAttempt) -> bool {
+    attempt.step.as_ref().is_some_and(|(step, _)| is_migration(step))
+}
+
+/// Waits for the migration that the attempt may have left running. While the engine does not answer, nobody can tell of one, and
+/// only an attempt that was not at one is settled.
+fn wait_for_migration(leased: &dyn LeasedHost, attempt: &RecordedAttempt) -> Result<()> {
+    if leased.host().engine_answers() {
+        return leased.wait_for_migration();
+    }
+    ensure!(
+        !is_at_migration(attempt),
+        "the {} by {} ({}) left off at a migration, and while the container engine does not answer, nobody can tell whether that \
+         still goes on",
+        attempt.kind,
+        attempt.by,
+        attempt.at
+    );
+    Ok(())
 }
 
 /// How a cut attempt counts, by the state of its guard and by who has the traffic; with what was found, in words.
@@ -286,9 +307,10 @@ pub fn give_lost_traffic_back(leased: &dyn LeasedHost, files: &Files) -> Result<
     Ok(Some(id))
 }
 
-/// A release that has the traffic or is warm is never stopped here, whatever attempt started it.
+/// A release that has the traffic or is warm is never stopped here, whatever attempt started it. What an engine can't be asked to stop
+/// the next deploy has stopped.
 fn stop_unless_needed(leased: &dyn LeasedHost, id: Option<&ReleaseId>) -> Result<()> {
-    match id {
+    match id.filter(|_| leased.host().engine_answers()) {
         Some(id) if !leased.host().live()?.holds(id) => leased.remove_containers(id),
         _ => Ok(()),
     }

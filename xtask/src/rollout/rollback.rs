@@ -46,6 +46,9 @@ pub enum RollbackError {
     /// A migration has taken away what it uses.
     #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
     Incompatible(ReleaseId, Vec<i64>),
+    /// More than a rename is needed.
+    #[error("the container engine does not answer, and without it there is no way to {0}: {1}")]
+    EngineSilent(ReleaseId, &'static str),
     /// Nobody can take these migrations back.
     #[error("no kept release has the down migration of {of}: deploy one that has it first", of = versions(.0))]
     NoCarrier(Vec<i64>),
@@ -93,6 +96,13 @@ impl RollbackRequest<'_> {
     pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, RollbackError> {
         let release = self.target(seen)?;
         let incompatible_with = seen.incompatible_with(&release.id);
+        let needs_engine = |why| Err(RollbackError::EngineSilent(release.id.clone(), why));
+        if seen.is_engine_silent && seen.traffic.warm.as_ref() != Some(&release.id) {
+            return needs_engine("it is not warm, and would have to be started");
+        }
+        if seen.is_engine_silent && !incompatible_with.is_empty() {
+            return needs_engine("it uses what a migration took away, if nobody has taken that back");
+        }
         if incompatible_with.is_empty() {
             return Ok(plans::back(release, seen, None, limits));
         }

@@ -31,6 +31,17 @@ fn a_closed_pipe_ends_it_without_an_error() {
 }
 
 #[test]
+fn an_answer_that_a_full_disk_does_not_take_is_an_error() {
+    let project = FakeProject::new();
+    for arguments in [&["ci", "--plan"][..], &["ci", "--plan", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+        let output = CommandOutput::of(project.command(arguments).stdout(full));
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stderr.contains("No space left on device"), "{}", output.stderr);
+    }
+}
+
+#[test]
 fn what_passes_is_quiet_and_the_last_line_counts() {
     let project = FakeProject::with_cargo("echo 'a line of output'");
     let output = project.xtask(&["ci", "format", "clippy"]);

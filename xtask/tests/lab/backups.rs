@@ -29,13 +29,37 @@ done'"#;
 /// Removes the ledger's last entry, which says how the last attempt ended.
 const REMOVE_END: &str = "sed -i '$d' /opt/tracehub-app/ledger.jsonl";
 
+/// Fails unless the ledger says that somebody did this by hand, who that was, and why.
+fn noted_by_hand(lab: &Lab, what: &str, why: &str) -> Result<(), Failed> {
+    let ledger = lab.host().sh("cat /opt/tracehub-app/ledger.jsonl");
+    let entries = ledger.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let is_it = |entry: &Value| {
+        let text = |name: &str| entry[name].as_str().unwrap_or_default();
+        text("what").starts_with(what) && text("by").contains('@') && text("why") == why
+    };
+    check(entries.into_iter().any(|entry| is_it(&entry)), || format!("nobody noted {what:?}"))
+}
+
 pub fn restore(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
-    let sql =
-        |text: &str| project.xtask(&["db", "shell", "--", "--tuples-only", "--no-align", "--command", text]);
+    let sql = |text: &str| {
+        project.xtask(&[
+            "db",
+            "shell",
+            "--reason",
+            "to count",
+            "--",
+            "--tuples-only",
+            "--no-align",
+            "--command",
+            text,
+        ])
+    };
     let count = || sql("SELECT count(*) FROM a_table_more").succeeds();
     sql("INSERT INTO a_table_more VALUES (1), (2)").succeeds()?;
-    let made = project.xtask(&["db", "backup", "--json"]).json()?;
+    let made = project.xtask(&["db", "backup", "--reason", "a trial", "--json"]).json()?;
+    noted_by_hand(lab, "a shell of the database, as ", "to count")?;
+    noted_by_hand(lab, "the backup ", "a trial")?;
     let name = made["name"].as_str().ok_or("the backup has no name")?;
     sql("DELETE FROM a_table_more").succeeds()?;
     check(count()?.lines().any(|line| line == "0"), || "the rows are still there".into())?;

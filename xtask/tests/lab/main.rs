@@ -49,6 +49,11 @@ const TRIALS: &[Row<Lab>] = &[
     ("lynis_and_ssh_audit_find_little", Deep, hardening::audits),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
+    (
+        "without_an_engine_that_answers_the_traffic_goes_back_and_users_are_asked_to_wait",
+        Deep,
+        outages::engine_silent,
+    ),
     ("a_release_that_never_gets_ready_costs_users_nothing", Deep, |lab| shared::never_ready(&lab.project)),
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", Always, backups::restore),
     (

@@ -1,7 +1,7 @@
 //! What a deploy depends on fails: the machine's power, the registry. And a reboot.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
@@ -69,6 +69,66 @@ pub fn registry_fails_during_a_pull(lab: &Lab) -> Result<(), Failed> {
     project.drop_commit();
     lab.host().last_attempt_is("deploy succeeded")?;
     client.stop().has_no_failures()
+}
+
+/// The engine takes connections and answers none; what runs goes on, and finds each other by name.
+const HANG: &str = r#"mv /run/docker.sock /run/docker.sock.aside
+setsid perl -MIO::Socket::UNIX -e '
+    my $socket = IO::Socket::UNIX->new(Local => "/run/docker.sock", Listen => 128) or die;
+    system(qw(chgrp docker /run/docker.sock)); chmod 0660, "/run/docker.sock";
+    sleep' </dev/null >/dev/null 2>&1 & echo $! >/run/hang.pid
+for _ in $(seq 50); do [ -S /run/docker.sock ] && break; sleep 0.1; done"#;
+const ANSWER: &str = "kill $(cat /run/hang.pid); rm -f /run/docker.sock /run/hang.pid; mv /run/docker.sock.aside /run/docker.sock";
+
+pub fn engine_silent(lab: &Lab) -> Result<(), Failed> {
+    let (project, host, live) = (&lab.project, lab.host(), lab.host().live());
+    let warm = project.warm().ok_or("nothing is warm")?;
+    let client = Client::start(lab.url());
+    host.sh(HANG);
+    let began = Instant::now();
+    let back = project.xtask(&["rollback"]).succeeds();
+    let (took, after_back, report) = (began.elapsed(), host.live(), client.stop());
+    let maintained = maintained(lab);
+    host.sh(ANSWER);
+    let back = back?;
+    println!("    back after {:.1} s", took.as_secs_f64());
+    maintained?;
+    report.has_no_failures_from(2)?;
+    check(after_back == warm && took < Duration::from_secs(20), || format!("{after_back} after {took:?}"))?;
+    check(back.contains("unchecked: whether each part of"), || back)?;
+    let ledger = host.sh("cat /opt/tracehub-app/ledger.jsonl");
+    check(ledger.contains("unchecked: the engine did not answer"), || ledger.clone())?;
+    check(ledger.contains("maintenance is over"), || "the ledger knows nothing of the maintenance".into())?;
+    host.last_attempt_is("rollback succeeded")?;
+    check(project.warm() == Some(live.clone()), || "another release is warm".into())?;
+    // Stopped, it tells the edge no names either.
+    let client = Client::start(lab.url());
+    host.sh("kill -STOP $(pidof dockerd)");
+    let maintained = self::maintained(lab);
+    let back = project.xtask(&["rollback", "--to", &live]).output();
+    let after_back = host.live();
+    host.sh("kill -CONT $(pidof dockerd)");
+    let report = client.stop();
+    maintained?;
+    let back = back?;
+    println!("    while it is stopped: {}", String::from_utf8_lossy(&back.stderr).trim());
+    // Where the edge has no connection to it any more, it is not gone to, and nobody notices.
+    check(after_back == if back.status.success() { live.clone() } else { warm }, || format!("{back:?}"))?;
+    let asked_to_wait = |failure: &String| failure.contains("looked after");
+    check(report.failures.iter().all(asked_to_wait), || format!("{report}"))?;
+    project.deploy().succeeds()?;
+    host.last_attempt_is("deploy succeeded")?;
+    host.two_releases_run()
+}
+
+/// Users are asked to wait, and let in again.
+fn maintained(lab: &Lab) -> Result<(), Failed> {
+    let status = || get(lab.url(), "/").map(|response| response.status);
+    lab.project.xtask(&["maintenance", "on", "--reason", "a trial"]).succeeds()?;
+    let asked = status()?;
+    lab.project.xtask(&["maintenance", "off"]).succeeds()?;
+    let (asked, let_in) = (asked, status()?);
+    check((asked, let_in) == (503, 200), || format!("{asked}, then {let_in}"))
 }
 
 pub fn reboot(lab: &Lab) -> Result<(), Failed> {

@@ -110,15 +110,44 @@ pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
 /// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left. While an adoption is in its
 /// cut-over, nobody is served: that is undone first.
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
+    let undone = settle_pauses(leased)?;
+    begin(leased, undone)
+}
+
+/// Writes into the ledger what is done under the lease that was just taken, by `work`, which needs no engine. While that does not
+/// answer, what an earlier driver left stays for whoever comes when it does.
+pub fn note_done(
+    machine: &Machine,
+    leased: &Leased<'_>,
+    what: &str,
+    reason: &ReasonArgs,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    if machine.engine_answers() {
+        let attempt = settle(leased)?;
+        work()?;
+        return attempt.note_done(what, reason.text());
+    }
+    settle_pauses(leased)?;
+    work()?;
+    note_without_attempt(leased, who(), what, reason.text())?;
+    terminal::warn(
+        "the container engine does not answer: whether an earlier command left something was not looked at",
+    );
+    Ok(())
+}
+
+/// Undoes the cut-over of an adoption, or of a move, whose driver died. Says which one.
+fn settle_pauses(leased: &Leased<'_>) -> Result<Option<String>> {
     let undone =
         leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
     let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
     let moved = leased.moving().settle().context("ending the pause of a move that was cut off")?;
-    let Some((record, was_undone)) = moved else { return begin(leased, words) };
+    let Some((record, was_undone)) = moved else { return Ok(words) };
     check_has_not_left(leased.environment(), &record)?;
     let to = &record.other.to;
     let undone = was_undone.then(|| format!("the move to {to} was cut off: users are served here again"));
-    begin(leased, words.or(undone))
+    Ok(words.or(undone))
 }
 
 /// Refused on a machine that its environment has left for another one.

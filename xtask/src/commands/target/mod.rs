@@ -20,6 +20,7 @@ use super::output::near::did_you_mean;
 use super::{Exit, Failure, refuse};
 use crate::host::{Machine, PublicSite};
 use crate::project::{ENVIRONMENTS, Environment};
+use crate::rollout::host::Host;
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
 use crate::tools::ssh::host_shell::HostShell;
@@ -78,32 +79,61 @@ impl TargetArgs {
         self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
     }
 
-    /// The same, when the way to the host is known already. Connecting takes a while: `meanwhile` is done beside it, and
-    /// when it fails, the host is not touched.
+    /// The same, also when the engine does not answer: [`Host::engine_answers`](crate::rollout::host::Host::engine_answers) says
+    /// whether it does.
+    pub fn reach_without_engine(self) -> Result<Machine> {
+        let machine = if self.env.is_here() {
+            Machine::arrive(self.env, HostShell::here(), setup::require(Tool::Compose)?, None)?
+        } else {
+            let access = self.access()?;
+            let (connection, ()) = connect_beside(&access, || Ok(()))?;
+            there(self.env, &access, connection, Machine::arrive)?
+        };
+        machine.try_engine()?;
+        if machine.engine_answers() {
+            check_owner(&machine)?;
+        }
+        Ok(machine)
+    }
+
+    /// As [`reach`](TargetArgs::reach), when the way to the host is known already. Connecting takes a while: `meanwhile` is done
+    /// beside it, and when it fails, the host is not touched.
     pub fn reach_by<T: Send>(
         self,
         access: &Access,
         meanwhile: impl FnOnce() -> Result<T> + Send,
     ) -> Result<(Machine, T)> {
-        setup::ensure(&[Tool::Ssh], false)?;
-        let (connection, ready, done) = thread::scope(|scope| {
-            // Asking each tool for its version takes as long as connecting.
-            let ready = scope.spawn(|| setup::ensure(&[Tool::Docker, Tool::Compose], false));
-            let done = scope.spawn(meanwhile);
-            let connection = connect(access);
-            let ready = ready.join().expect("a recipe does not panic");
-            (connection, ready, done.join().expect("nothing panics"))
-        });
-        let done = done?;
-        ready?;
-        Ok((there(self.env, access, connection?, Machine::arrive)?, done))
+        let (connection, done) = connect_beside(access, meanwhile)?;
+        ping_engine(&connection, access)?;
+        Ok((there(self.env, access, connection, Machine::arrive)?, done))
     }
+}
+
+fn connect_beside<T: Send>(
+    access: &Access,
+    meanwhile: impl FnOnce() -> Result<T> + Send,
+) -> Result<(Connection, T)> {
+    setup::ensure(&[Tool::Ssh], false)?;
+    let (connection, ready, done) = thread::scope(|scope| {
+        // Asking each tool for its version takes as long as connecting.
+        let ready = scope.spawn(|| setup::ensure(&[Tool::Docker, Tool::Compose], false));
+        let done = scope.spawn(meanwhile);
+        let connection = connect(access);
+        let ready = ready.join().expect("a recipe does not panic");
+        (connection, ready, done.join().expect("nothing panics"))
+    });
+    let done = done?;
+    ready?;
+    Ok((connection?, done))
 }
 
 /// An environment on its host, to look at: nothing is made there. `None` for the way is this machine.
 pub fn look(environment: Environment, way: Option<(&Access, Connection)>) -> Result<Machine> {
     match way {
-        Some((access, connection)) => there(environment, access, connection, Machine::look),
+        Some((access, connection)) => {
+            ping_engine(&connection, access)?;
+            there(environment, access, connection, Machine::look)
+        }
         None => here(environment, Machine::look),
     }
 }
@@ -118,19 +148,22 @@ fn here(environment: Environment, look: Look) -> Result<Machine> {
         ));
     }
     let machine = look(environment, HostShell::here(), setup::require(Tool::Compose)?, None)?;
-    if let Some(other) = machine.platform().other_owner()? {
-        let (name, here) = (machine.environment().name.clone(), machine.root());
-        return Err(refuse(format!(
-            "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
-             and not in {here}. `cargo xtask down` there frees the name."
-        )));
-    }
+    check_owner(&machine)?;
     Ok(machine)
+}
+
+/// Refused where an environment on this machine is another copy's.
+fn check_owner(machine: &Machine) -> Result<()> {
+    let Some(other) = machine.platform().other_owner()? else { return Ok(()) };
+    let (name, here) = (machine.environment().name.clone(), machine.root());
+    Err(refuse(format!(
+        "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, and not in \
+         {here}. `cargo xtask down` there frees the name."
+    )))
 }
 
 fn there(environment: Environment, access: &Access, connection: Connection, look: Look) -> Result<Machine> {
     let compose = setup::require(Tool::Compose)?;
-    ping_engine(&connection, access)?;
     let shell = HostShell::behind(connection);
     let name = environment.name.clone();
     look(environment, shell, compose, Some(access.site.clone())).map_err(|error| {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{ANSWER_TIMEOUT, Platform};
 use crate::exit::{Exit, Failure};
@@ -11,6 +11,7 @@ use crate::host::{Machine, PublicSite};
 use crate::project::{self, EDGE, Site};
 use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::host::ProbeResponse;
+use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
@@ -18,6 +19,8 @@ use crate::tools::http::{Client, Trust};
 
 /// The longest that an answer through the edge may take to be a good one.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest that an answer by a release that has not the traffic may take.
+const REACH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The edge's own metrics, which nobody outside its container can ask for.
 const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"];
 
@@ -62,6 +65,25 @@ impl Platform<'_> {
         );
         let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
         Ok(ProbeResponse { status: answer.status, release, excerpt })
+    }
+
+    /// An error when the edge does not reach this release, which is warm, as far as its answers tell: for files that the live
+    /// release has not, it asks the warm one. While the live one answers nothing either, nobody can tell.
+    pub(in crate::host) fn check_reached(&self, id: &ReleaseId) -> Result<()> {
+        let url = self.machine.url()?;
+        let answered_by = |path: &str| -> Option<ReleaseId> {
+            let answer = self.machine.client().get(&format!("{url}{path}"), REACH_TIMEOUT).ok()?;
+            answer.header(project::RELEASE_HEADER)?.parse().ok()
+        };
+        if answered_by(&format!("{}{id}", project::SMOKE_TEST.scripts)).as_ref() == Some(id) {
+            return Ok(());
+        }
+        match answered_by(project::SMOKE_TEST.page).filter(|live| live != id) {
+            None => Ok(()),
+            Some(live) => bail!(
+                "the edge reaches {live}, and not {id}: the engine that does not answer also tells it where a release is"
+            ),
+        }
     }
 
     /// How many requests it has answered since it started.

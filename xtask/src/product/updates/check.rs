@@ -10,6 +10,7 @@ use xshell::cmd;
 
 use super::narrow::{ALL, Held, Unit, narrow};
 use super::{Report, apply, crates, npm, refuse_dirty};
+use crate::product::frontend::LOCKS;
 use crate::terminal;
 use crate::tools::git;
 use crate::tools::process::{CommandError, Run, interrupt, shell_in};
@@ -86,13 +87,15 @@ fn find(head: &str) -> Result<Passed> {
 
 /// All that moves by itself, by file. Of npm's packages those that ours names do, and all others together.
 fn groups(report: &Report) -> Result<Vec<Vec<Unit>>> {
-    let named = npm::named()?;
+    let mut named = BTreeMap::new();
+    for lock in LOCKS {
+        named.insert(lock, npm::named(lock)?);
+    }
     let mut groups: BTreeMap<&str, BTreeSet<Unit>> = BTreeMap::new();
     for moved in &report.moved {
         let has_own = match moved.of {
             crates::FILE => true,
-            npm::FILE => named.contains(&moved.name),
-            _ => false,
+            of => named.get(of).is_some_and(|named| named.contains(&moved.name)),
         };
         let name = if has_own { moved.name.clone() } else { ALL.to_owned() };
         groups.entry(moved.of).or_default().insert(Unit { of: moved.of.to_owned(), name });

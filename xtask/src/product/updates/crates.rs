@@ -12,7 +12,8 @@ use super::{Report, Versions, differing, oldest};
 use crate::product::sbom::Kind;
 use crate::project::UPDATE_AGE;
 use crate::tools::cargo::index::{self, Published};
-use crate::tools::files::replace;
+use crate::tools::files::{private, replace};
+use crate::tools::git;
 use crate::tools::process::{CommandError, Run, shell_in};
 use crate::workspace;
 
@@ -28,9 +29,12 @@ pub struct Step {
     pub to: String,
 }
 
-/// Moves all that is old enough, and is not held.
+/// Moves all that is old enough, and is not held. What cargo would have is tried in a copy: a process that is killed meanwhile
+/// leaves the tree's own lock as it was.
 pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
-    let root = workspace::root();
+    let copy = private::Folder::new()?;
+    let (tree, root) = (workspace::root(), copy.path());
+    copy_manifests(tree, root)?;
     let file = root.join(FILE);
     let before = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let sh = shell_in(root);
@@ -60,7 +64,30 @@ pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     }
     let now = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     report.moved = differing(FILE, &has, &versions(&now));
+    if now != before {
+        replace(&tree.join(FILE), now.as_bytes())?;
+    }
     Ok(report)
+}
+
+/// All that cargo reads to choose versions: manifests, the lock file, its settings, and which sources there are, without what
+/// is in them.
+fn copy_manifests(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    for path in git::files(from, ".")? {
+        let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
+        let is_read =
+            ["Cargo.toml", FILE, "rust-toolchain.toml"].contains(&name) || path.starts_with(".cargo/");
+        if !(is_read || path.ends_with(".rs")) || !from.join(&path).is_file() {
+            continue;
+        }
+        let file = to.join(&path);
+        let content = if is_read { fs::read(from.join(&path)) } else { Ok(Vec::new()) };
+        let content = content.with_context(|| format!("reading {path}"))?;
+        fs::create_dir_all(file.parent().unwrap_or(to))
+            .with_context(|| format!("making the folder of {file}"))?;
+        fs::write(&file, content).with_context(|| format!("writing {file}"))?;
+    }
+    Ok(())
 }
 
 fn why(is_welcome: &dyn Fn(&str, &str) -> Result<(), String>, step: &Step) -> String {
@@ -293,6 +320,14 @@ mod tests {
         let left = take(&root, &[step("cccc", "1.0.9"), step("aaaa", "0.9.0")], &is_old).unwrap();
         assert!(left.len() == 1 && left[0].1 == "b is young", "{left:?}");
         assert_eq!(fs::read(&file).unwrap(), first);
+    }
+
+    #[test]
+    fn cargo_chooses_the_same_versions_in_a_copy_without_sources() {
+        let copy = private::Folder::new().unwrap();
+        copy_manifests(workspace::root(), copy.path()).unwrap();
+        let sh = shell_in(copy.path());
+        Run::new(cmd!(sh, "cargo update --workspace --offline --locked")).timeout(TIMEOUT).checked().unwrap();
     }
 
     fn at(version: &str, seconds: u64) -> Published {

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use self::narrow::{ALL, Held, Unit};
 use crate::exit::refuse;
+use crate::product::frontend::LOCKS;
 use crate::product::images::lock::{self, Rows};
 use crate::project::UPDATE_AGE;
 use crate::setup::base_lock::FILE;
@@ -60,15 +61,13 @@ pub fn apply(held: &Held) -> Result<Report> {
     let whole = |of: &'static str, part: &dyn Fn() -> Result<Report>| {
         if is_held(of, ALL) { Ok(Report::default()) } else { part() }
     };
-    let mut report = move_all(
-        workspace::root(),
-        &[
-            (FILE, &|| whole(FILE, &base_images)),
-            (crates::FILE, &|| crates::apply(&|name| is_held(crates::FILE, name))),
-            (npm::FILE, &|| npm::apply(&|name| is_held(npm::FILE, name))),
-            ("GitHub's actions", &|| whole(actions::FILE, &actions::apply)),
-        ],
-    )?;
+    let (base_images, actions) = (|| whole(FILE, &base_images), || whole(actions::FILE, &actions::apply));
+    let crates = || crates::apply(&|name| is_held(crates::FILE, name));
+    let npm = LOCKS.map(|lock| (lock, move || npm::apply(lock, &|name| is_held(lock, name))));
+    let mut parts: Vec<Part> = vec![(FILE, &base_images), (crates::FILE, &crates)];
+    parts.extend(npm.iter().map(|(lock, apply)| -> Part { (*lock, apply) }));
+    parts.push(("GitHub's actions", &actions));
+    let mut report = move_all(workspace::root(), &parts)?;
     let name = |unit: &Unit| if unit.name == ALL { "all else".to_owned() } else { unit.name.clone() };
     report.left.extend(held.iter().map(|(unit, why)| format!("{}: {}: {why}", unit.of, name(unit))));
     Ok(report)

@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use camino::Utf8PathBuf;
 use serde_json::Value;
 use xshell::cmd;
 
@@ -13,19 +14,16 @@ use super::narrow::ALL;
 use super::{Report, Versions, differing, oldest};
 use crate::product::frontend;
 use crate::product::sbom::Kind;
-use crate::project::FRONTEND;
 use crate::tools::process::{Run, shell_in};
 use crate::workspace;
 
-/// The file.
-pub const FILE: &str = "package-lock.json";
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Ours are named by one exact version each: those move within their major version (of 0.x within x), as `^` says; all others
-/// within what they ask of each other, all of them to what is old enough. No script of a package is run.
-pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
-    let (package, folder) = (frontend::package()?, workspace::root().join(FRONTEND.folder));
-    let lock = folder.join(FILE);
+/// Of this lock file. Ours are named by one exact version each: those move within their major version (of 0.x within x), as `^` says;
+/// all others within what they ask of each other, all of them to what is old enough. No script of a package is run.
+pub fn apply(of: &'static str, is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
+    let (package, lock) = (frontend::package()?, workspace::root().join(of));
+    let folder = folder(of);
     let before = fs::read_to_string(&lock)?;
     let (sh, npm) = (shell_in(&folder), &package.npm);
     let mut ours = dependencies(&fs::read_to_string(folder.join("package.json"))?)?;
@@ -43,7 +41,7 @@ pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     }
     let after = fs::read_to_string(&lock)?;
     if let Some(line) = after.lines().find(|line| line.contains("\"resolved\": \"http")) {
-        bail!("npm has written an address into package-lock.json: {}", line.trim());
+        bail!("npm has written an address into {of}: {}", line.trim());
     }
     let (before, after) = (versions(&before)?, versions(&after)?);
     for (name, has, comes) in gone_back(&before, &after) {
@@ -53,7 +51,7 @@ pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
             bail!("npm would take {name} back from {has} to {comes}: it is locked, and newer than {since}");
         }
     }
-    let moved = differing(FILE, &before, &after);
+    let moved = differing(of, &before, &after);
     Ok(Report { moved, ..Report::default() })
 }
 
@@ -90,9 +88,14 @@ fn is_newer(told: &str, version: &str, since: &str) -> Result<bool> {
     Ok(times[version].as_str().is_none_or(|at| at.get(..19) > since.get(..19)))
 }
 
-/// The packages that ours names.
-pub fn named() -> Result<BTreeSet<String>> {
-    let file = workspace::root().join(FRONTEND.folder).join("package.json");
+/// Where the package is that a lock file belongs to.
+fn folder(lock: &str) -> Utf8PathBuf {
+    workspace::root().join(lock.trim_end_matches("package-lock.json"))
+}
+
+/// The packages that ours names, whose lock file this is.
+pub fn named(lock: &str) -> Result<BTreeSet<String>> {
+    let file = folder(lock).join("package.json");
     Ok(dependencies(&fs::read_to_string(file)?)?.into_iter().map(|(name, _)| name).collect())
 }
 

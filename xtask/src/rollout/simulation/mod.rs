@@ -11,6 +11,7 @@ pub mod random;
 mod random_trials;
 pub mod recorder;
 mod ruins;
+mod silent_engine;
 mod single;
 mod trial;
 mod turns;

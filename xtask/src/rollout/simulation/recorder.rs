@@ -186,6 +186,9 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn is_parked(&self, attempt: &str) -> Result<bool> {
         self.alive()?.is_parked(attempt)
     }
+    fn engine_answers(&self) -> bool {
+        self.host.engine_answers()
+    }
     fn check_ready(&self, release: &Release) -> Result<()> {
         self.alive()?.check_ready(release)
     }

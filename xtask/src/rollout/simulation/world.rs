@@ -180,6 +180,8 @@ pub struct World {
     pub flooded: Option<ReleaseId>,
     /// Requests that failed: when, and why.
     pub failed: Vec<(Duration, String)>,
+    /// The driver to whom the engine does not answer.
+    pub silent_to: Option<usize>,
     /// Who drives, or drove.
     pub drivers: Vec<Driver>,
     /// What is to go wrong.

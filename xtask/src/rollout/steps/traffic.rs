@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Error, Result, anyhow, ensure};
 
 use crate::rollout::host::{self, Switching};
 use crate::rollout::plan::{Step, StepContext};
@@ -14,6 +14,13 @@ use crate::rollout::state::release::{Release, ReleaseId};
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
 /// What must be left of the guard's time, beyond the bake time, when the switch is made.
 pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
+
+/// How often a release that could not be asked beforehand is asked through the edge before its switch is taken back, and the pause
+/// between.
+const UNASKED_TRIES: u32 = 3;
+const UNASKED_PAUSE: Duration = Duration::from_millis(200);
+/// In the ledger, of such a switch.
+pub const UNCHECKED: &str = "unchecked: the engine did not answer";
 
 /// Neither release works: the cause is behind both, and to move the traffic would help nobody.
 #[derive(Debug, thiserror::Error)]
@@ -228,20 +235,91 @@ impl Step for SwitchBack {
 
 impl SwitchBack {
     fn switch(&self, context: &StepContext) -> Result<()> {
-        let (from, to) = (self.from.clone(), self.to.id.clone());
-        let switched = context.leased.switch(&Switching { from, to, guarded: None });
-        if let Err(error) = switched {
-            if context.host.live()?.active.as_ref() != Some(&self.to.id) {
-                return Err(error);
-            }
-            // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
-            // may not have come.
-            context.leased.set_warm(Some(&self.to.id), self.from.as_ref())?;
-        }
+        rename(context, self.from.as_ref(), &self.to.id)?;
         context.to_switch.set(Some(context.took()));
         context.to_confirm.set(Some(context.took()));
         is_written_down(context, &self.to);
         Ok(())
+    }
+}
+
+/// Gives the traffic to `to`, which no guard takes back.
+fn rename(context: &StepContext, from: Option<&ReleaseId>, to: &ReleaseId) -> Result<()> {
+    let switching = Switching { from: from.cloned(), to: to.clone(), guarded: None };
+    let Err(error) = context.leased.switch(&switching) else { return Ok(()) };
+    if context.host.live()?.active.as_ref() != Some(to) {
+        return Err(error);
+    }
+    // If the answer was lost and not the rename, it counts. Its second rename may not have come.
+    context.leased.set_warm(Some(to), from)
+}
+
+/// The warm release gets the traffic back while the engine does not answer, and nobody can ask it beforehand whether it is ready.
+/// Users' own way tells, right behind the rename; where it does not answer, the rename is taken back. Of a driver that dies between
+/// the two, the rename counts, as of any rollback.
+pub struct SwitchUnasked {
+    /// The release that has the traffic.
+    pub from: Option<ReleaseId>,
+    /// The one that gets it.
+    pub to: Release,
+}
+
+impl Step for SwitchUnasked {
+    fn name(&self) -> &'static str {
+        "switch"
+    }
+    fn describe(&self) -> String {
+        format!(
+            "the traffic moves back to {}: one rename, which is taken back unless it answers through the edge; the engine is asked \
+             for nothing",
+            self.to.id
+        )
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.host.check_ready(&self.to)?;
+        // As with any rollback: whoever asks to stop now must not keep it from being seen and written down.
+        context.host.shielded(|| {
+            rename(context, self.from.as_ref(), &self.to.id)?;
+            let switched = context.took();
+            answers(context, &self.to.id)?;
+            context.to_switch.set(Some(switched));
+            context.to_confirm.set(Some(context.took()));
+            context.journal.write_with_next(Event::found(UNCHECKED.to_owned()));
+            is_written_down(context, &self.to);
+            Ok(())
+        })
+    }
+    fn has_way_back(&self) -> bool {
+        true
+    }
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        if context.host.live()?.active.as_ref() != Some(&self.to.id) {
+            return Ok(());
+        }
+        let from = self.from.as_ref();
+        let from =
+            from.ok_or_else(|| Error::msg("no release had the traffic before: it stays where it is"))?;
+        rename(context, Some(&self.to.id), from)
+    }
+}
+
+/// An error unless the release answers through the edge that it is ready.
+fn answers(context: &StepContext, id: &ReleaseId) -> Result<()> {
+    let mut left = UNASKED_TRIES;
+    loop {
+        left -= 1;
+        let error = match context.host.probe() {
+            Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
+            Ok(answer) => anyhow!("through the edge it answers {}: {}", answer.status, answer.excerpt.trim()),
+            Err(error) => error,
+        };
+        if left == 0 {
+            return Err(error.context(format!("{id} does not serve, and the engine can't be asked why")));
+        }
+        context.host.pause(UNASKED_PAUSE)?;
     }
 }
 

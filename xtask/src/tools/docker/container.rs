@@ -189,6 +189,15 @@ impl Container {
 /// All containers, running or not, that carry all of these labels (`name` or `name=value`). An error when the engine does
 /// not answer.
 pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Container>, CommandError> {
+    labelled_within(sh, labels, REQUEST_TIMEOUT)
+}
+
+/// The same of an engine that has no longer than this for each of its answers.
+pub fn labelled_within(
+    sh: &Shell,
+    labels: &[String],
+    timeout: Duration,
+) -> Result<Vec<Container>, CommandError> {
     #[derive(Deserialize)]
     struct Listed {
         #[serde(rename = "Id")]
@@ -197,8 +206,9 @@ pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Container>, Command
     let socket = Socket::of(sh)?;
     let filters = socket::percent_encoded(&serde_json::json!({ "label": labels }).to_string());
     let path = format!("/containers/json?all=1&filters={filters}");
-    let listed: Vec<Listed> = socket.get(&path, REQUEST_TIMEOUT)?.response()?.json(200)?;
-    let requests: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
+    let listed: Vec<Listed> = socket.get(&path, timeout)?.response()?.json(200)?;
+    let requests: Result<Vec<_>, _> =
+        listed.iter().map(|listed| inspect(&socket, &listed.id, timeout)).collect();
     // One that was removed meanwhile is left out.
     requests?.into_iter().filter_map(|request| inspected(request).transpose()).collect()
 }
@@ -219,11 +229,11 @@ pub fn publishing(sh: &Shell, port: u16) -> Result<Vec<String>, CommandError> {
 
 /// The container of this name; none when there is none. An error when the engine does not answer.
 pub fn named(sh: &Shell, name: &str) -> Result<Option<Container>, CommandError> {
-    inspected(inspect(&Socket::of(sh)?, name)?)
+    inspected(inspect(&Socket::of(sh)?, name, REQUEST_TIMEOUT)?)
 }
 
-fn inspect(socket: &Socket, name: &str) -> Result<Request, CommandError> {
-    socket.get(&format!("/containers/{}/json", socket::percent_encoded(name)), REQUEST_TIMEOUT)
+fn inspect(socket: &Socket, name: &str, timeout: Duration) -> Result<Request, CommandError> {
+    socket.get(&format!("/containers/{}/json", socket::percent_encoded(name)), timeout)
 }
 
 fn inspected(request: Request) -> Result<Option<Container>, CommandError> {

@@ -110,6 +110,20 @@ impl Change {
         )
     }
 
+    /// Whether one that does not answer keeps it from happening.
+    pub fn needs_engine(&self) -> bool {
+        self.is_of_engine()
+            || matches!(
+                self,
+                Change::PruneRelease(_)
+                    | Change::DropLoaded
+                    | Change::Swap(_)
+                    | Change::SwapBack(_)
+                    | Change::UndoMigrations(_)
+                    | Change::WaitForMigration
+            )
+    }
+
     /// How long it takes.
     pub fn cost(&self) -> Duration {
         Duration::from_millis(match self {
