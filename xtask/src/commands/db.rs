@@ -7,6 +7,7 @@ pub mod offsite;
 pub mod papers;
 pub mod store;
 pub mod take;
+mod upgrade;
 
 use std::io::IsTerminal;
 use std::time::SystemTime;
@@ -20,6 +21,7 @@ use self::copies::Copies;
 use self::moment::Moment;
 use self::offsite::Offsite;
 use self::take::Take;
+use self::upgrade::Upgrade;
 use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::output::near::did_you_mean;
@@ -60,6 +62,8 @@ enum Verb {
     Rehearse(Rehearse),
     /// Bring a backup back; what it replaces is backed up and put aside
     Restore(Restore),
+    /// Go to another major version of PostgreSQL: users wait while all is loaded beside, and what is left is kept
+    Upgrade(Upgrade),
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +155,7 @@ impl Db {
             Verb::Copies(copies) => copies.run(),
             Verb::Rehearse(rehearse) => rehearse.run(),
             Verb::Restore(restore) => restore.run(),
+            Verb::Upgrade(upgrade) => upgrade.run(),
         }
     }
 }

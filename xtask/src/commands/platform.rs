@@ -146,7 +146,7 @@ impl Up {
             if self.version.is_some() {
                 return Err(refuse("local takes this tree as it is: --version is for other environments"));
             }
-            let (files, bases) = (platform::of_tree()?, images::bases_here()?);
+            let (files, bases) = (platform::of_tree()?, images::bases_here(&environment)?);
             let commit = files.commit().to_owned();
             return Ok((self.target.clone().reach()?.with_bases(bases).with_platform_files(files), commit));
         }
@@ -155,8 +155,12 @@ impl Up {
         gate::check_branch_of(&environment, &commit, &self.overrides)?;
         images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
-        let find =
-            || Ok((platform::of_commit(&commit.sha)?, images::bases_for_host(&registry, &commit.sha)?));
+        let find = || {
+            Ok((
+                platform::of_commit(&commit.sha)?,
+                images::bases_for_host(&environment, &registry, &commit.sha)?,
+            ))
+        };
         let (machine, (files, bases)) = self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_bases(bases).with_platform_files(files);
         checks::check(&environment, &registry, &commit, None, &self.overrides)?;

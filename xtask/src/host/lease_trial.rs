@@ -3,7 +3,7 @@
 
 use crate::host::{
     AdoptionRecord, Archiving, MoveRecord, OldDatabase, PublicSite, Sending, Shipping, SuppliedSecrets,
-    Watching,
+    UpgradeRecord, Watching,
 };
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
@@ -27,6 +27,7 @@ struct Subjects<'a> {
     adoption: &'a AdoptionRecord,
     old_database: &'a OldDatabase,
     moved: &'a MoveRecord,
+    upgraded: &'a UpgradeRecord,
     site: &'a PublicSite,
 }
 
@@ -49,6 +50,7 @@ macro_rules! every_change {
                 adoption,
                 old_database,
                 moved,
+                upgraded,
                 site,
             } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
@@ -124,6 +126,17 @@ macro_rules! every_change {
             let _ = host.moving().forget(&moved.other);
             let _ = host.moving().note_forgotten();
             let _ = host.moving().drop_database();
+            let _ = host.upgrade().start_beside(upgraded);
+            let _ = host.upgrade().load(true);
+            let _ = host.upgrade().begin(upgraded);
+            let _ = host.upgrade().freeze();
+            let _ = host.upgrade().end_beside(upgraded);
+            let _ = host.upgrade().switch(upgraded);
+            let _ = host.upgrade().open(upgraded);
+            let _ = host.upgrade().undo();
+            let _ = host.upgrade().settle();
+            let _ = host.upgrade().forget(upgraded, &upgraded.from);
+            let _ = host.upgrade().platform_record();
             let _ = host.database().discard_dump("");
             let _ = host.database().forget("");
             let _ = host.database().rehearse(backup);

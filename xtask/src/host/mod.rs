@@ -41,6 +41,7 @@ mod shipper;
 mod site;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod watcher;
 
 use std::cell::{Cell, RefCell};
@@ -92,6 +93,7 @@ pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
 pub use self::sender::Sending;
 pub use self::shipper::{Receiver, Shipped, Shipping};
 pub use self::site::{Acme, NameTrouble, PublicSite};
+pub use self::upgrade::{Server, UpgradeRecord, UpgradeState};
 pub use self::watcher::{Tried, Watched, Watching};
 
 /// An engine that takes longer to tell of the containers of an environment is not asked for anything by who can do without.

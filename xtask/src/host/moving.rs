@@ -19,7 +19,11 @@ use crate::workspace;
 const FILE: &str = "move.json";
 const READ: Script = Script::new("looking for a move", r#"[ ! -e "$1" ] || cat "$1""#);
 const ROUTE: Script = Script::new("asking for the way", r#"ip -o route get "$1" 2>/dev/null || :"#);
-const SCRIPT: &str = concat!(include_str!("scripts/pause.sh"), include_str!("scripts/move.sh"));
+const SCRIPT: &str = concat!(
+    include_str!("scripts/pause.sh"),
+    include_str!("scripts/freeze.sh"),
+    include_str!("scripts/move.sh")
+);
 const CADDYFILE: &str = include_str!("scripts/moved.Caddyfile");
 const RELOAD: [&str; 6] = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"];
 /// What the edge trusts beside its system's authorities, where there is one.

@@ -7,9 +7,11 @@ use anyhow::Result;
 use super::Leased;
 use crate::tools::process::Run;
 
-/// The file says that it is begun, and there is a guard: no driver dies between the two. It outlives the connection that starts it.
+/// The file says that it is begun, and there is a guard: no driver dies between the two. It outlives the connection that starts it, and,
+/// on the driver's own machine, the end of all that carries the driver's mark (`lease.sh`).
 const BEGIN: &str = r#"printf '%s' "$2" >"$1.next" && sync "$1.next" && mv "$1.next" "$1" || exit 1
 shift 2
+unset XTASK_DRIVER
 setsid sh -c "$@" </dev/null >/dev/null 2>&1 &"#;
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(120);
 

@@ -1,18 +1,23 @@
 //! The first look at a host: its folders are made when there are none, and it tells what a rollout must know of it.
 
 use std::cell::{Cell, RefCell};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 
 use super::{Machine, PublicSite};
 use crate::exit::refuse;
 use crate::project::Environment;
+use crate::rollout::host::Host as _;
+use crate::rollout::state::release::ReleaseId;
 use crate::tools::files::private::Folder;
 use crate::tools::http::Trust;
 use crate::tools::ssh::host_shell::{HostShell, Script};
 use crate::workspace;
+
+/// How long a release may take to answer by the ports of the edge.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 const ARRIVE: Script = Script::new("looking at the host", include_str!("scripts/arrive.sh"));
 
@@ -39,6 +44,22 @@ pub struct HostFacts {
 }
 
 impl Machine {
+    /// Waits until the release answers as users would be answered.
+    pub fn wait_for_release(&self, id: &ReleaseId) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let said = match self.probe() {
+                Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
+                Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
+                Err(error) => format!("{error:#}"),
+            };
+            if began.elapsed() > ANSWER_TIMEOUT {
+                bail!("{id} does not answer by the ports of the edge: {said}");
+            }
+            self.pause(Duration::from_millis(100))?;
+        }
+    }
+
     /// Looks at the host, and makes the environment's folders when there are none. `compose` is Docker Compose, as a program
     /// of this machine; `site` is where users go, and none on this machine, where the edge's port says it. Refused
     /// when the host is another environment's.

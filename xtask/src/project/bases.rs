@@ -4,7 +4,8 @@ use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER, SHIPPER, ARCHIVER];
+pub const BASES: &[Base] =
+    &[RUNTIME, CADDY, REGISTRY, POSTGRES, POSTGRES_17, SENDER, SHIPPER, ARCHIVER, ARCHIVER_17];
 
 /// What the backend runs on.
 pub const RUNTIME: Base = Base {
@@ -103,6 +104,21 @@ pub const POSTGRES: Base = Base {
     ],
 };
 
+/// The database, of the next major version that an environment may go to (`cargo xtask db upgrade`). Each program is the same.
+pub const POSTGRES_17: Base = Base {
+    name: "postgres-17",
+    public: Some("docker.io/library/postgres:17-trixie"),
+    packages: &[TRIXIE_SYSTEM, SHELL, FLOCK, TRIXIE_LIBRARIES, POSTGRES_17_SERVER],
+    settings: &[
+        "ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+        "ENV LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data",
+        "EXPOSE 5432",
+        r#"CMD ["postgres"]"#,
+    ],
+    at_least: "17.0",
+    ..POSTGRES
+};
+
 /// What sends copies of backups off a host.
 pub const SENDER: Base = Base {
     name: "sender",
@@ -167,6 +183,22 @@ pub const ARCHIVER: Base = Base {
         &["sh", "-ec", "pg_controldata --version && flock /tmp true && stat -f -c '%a %S' /tmp"],
     ],
     ..POSTGRES
+};
+
+/// The same beside [`POSTGRES_17`].
+pub const ARCHIVER_17: Base = Base {
+    name: "archiver-17",
+    packages: &[
+        TRIXIE_SYSTEM,
+        SHELL,
+        FLOCK,
+        TRIXIE_LIBRARIES,
+        POSTGRES_17_SERVER,
+        Packages { names: &["libbz2-1.0", "libssh2-1t64"], ..TRIXIE_SYSTEM },
+        Packages { names: &["pgbackrest"], only: &["usr/bin/pgbackrest"], ..TRIXIE_SYSTEM },
+    ],
+    settings: POSTGRES_17.settings,
+    ..ARCHIVER
 };
 
 /// What follows the platform's own image of the database when the host's engine makes [`ARCHIVER`].
@@ -327,6 +359,78 @@ pub const POSTGRES_SERVER: Packages = Packages {
     ],
     ..SMALL_SYSTEM
 };
+
+/// What the server of the next Debian stands on: its C library is newer. A shell and `flock` of the older one run there as well.
+const TRIXIE_SYSTEM: Packages = Packages { suite: Suite::Own("trixie"), ..SMALL_SYSTEM };
+const TRIXIE_LIBRARIES: Packages = Packages {
+    names: &[
+        "libaudit1",
+        "libcap-ng0",
+        "libcap2",
+        "libcom-err2",
+        "libffi8",
+        "libgcrypt20",
+        "libgmp10",
+        "libgnutls30t64",
+        "libgpg-error0",
+        "libgssapi-krb5-2",
+        "libhogweed6t64",
+        "libicu76",
+        "libidn2-0",
+        "libk5crypto3",
+        "libkeyutils1",
+        "libkrb5-3",
+        "libkrb5support0",
+        "libldap2",
+        "liblz4-1",
+        "liblzma5",
+        "libnettle8t64",
+        "libp11-kit0",
+        "libpam0g",
+        "libpq5",
+        "libreadline8t64",
+        "libsasl2-2",
+        "libssl3t64",
+        "libstdc++6",
+        "libsystemd0",
+        "libtasn1-6",
+        "libtinfo6",
+        "libunistring5",
+        "libxml2",
+        "libxxhash0",
+        "libzstd1",
+        "postgresql-client-17",
+        "zlib1g",
+    ],
+    ..TRIXIE_SYSTEM
+};
+const POSTGRES_17_SERVER: Packages = Packages {
+    names: &["postgresql-17"],
+    only: &[
+        "usr/lib/postgresql/17",
+        "usr/share/postgresql/17",
+        "!usr/lib/postgresql/17/lib/bitcode",
+        "!usr/lib/postgresql/17/lib/llvmjit.so",
+    ],
+    ..TRIXIE_SYSTEM
+};
+
+/// A major version of PostgreSQL that an environment may run.
+#[derive(Debug, Clone, Copy)]
+pub struct Major {
+    /// 15, 17.
+    pub number: u32,
+    /// Its server.
+    pub server: &'static Base,
+    /// What archives its WAL.
+    pub archiver: &'static Base,
+}
+
+/// The major versions that there are images of, oldest first.
+pub const MAJORS: &[Major] = &[
+    Major { number: 15, server: &POSTGRES, archiver: &ARCHIVER },
+    Major { number: 17, server: &POSTGRES_17, archiver: &ARCHIVER_17 },
+];
 
 /// A base image.
 #[derive(Debug, Clone, Copy)]

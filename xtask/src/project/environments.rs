@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{DEPLOY, NAME};
+use super::{DEPLOY, MAJORS, Major, NAME};
 
 /// Every environment that a person may name.
 pub const ENVIRONMENTS: &[Environment] = &[
@@ -14,6 +14,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         site: Site::Here { port: 8080 },
         limits: LIMITS,
         backups: NIGHTLY,
+        postgres: 15,
         settings: "local.env",
         confirmed_in: None,
         asks: false,
@@ -25,6 +26,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         site: Site::Remote { prefix: "STAGING", domain: "tracehub-stg.vibotaj.com" },
         limits: Limits { bake: Duration::from_secs(15), ..LIMITS },
         backups: NIGHTLY,
+        postgres: 15,
         settings: "staging.env",
         confirmed_in: None,
         asks: false,
@@ -36,6 +38,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         site: Site::Remote { prefix: "PRODUCTION", domain: "tracehub.vibotaj.com" },
         limits: Limits { bake: Duration::from_secs(30), ..LIMITS },
         backups: NIGHTLY,
+        postgres: 15,
         settings: "production.env",
         confirmed_in: Some("staging"),
         asks: true,
@@ -47,6 +50,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         site: Site::Remote { prefix: "LAB", domain: "localhost" },
         limits: TRIED,
         backups: OF_TRIALS,
+        postgres: 15,
         settings: "local.env",
         confirmed_in: None,
         asks: false,
@@ -61,6 +65,7 @@ const OF_TESTS: Environment = Environment {
     site: Site::Here { port: 9080 },
     limits: TRIED,
     backups: OF_TRIALS,
+    postgres: 15,
     settings: "local.env",
     confirmed_in: None,
     asks: false,
@@ -110,6 +115,9 @@ pub struct Environment {
     pub limits: Limits,
     /// When its database is backed up without anybody.
     pub backups: BackupSchedule,
+    /// The major version of PostgreSQL, one of [`MAJORS`](super::MAJORS). A new platform begins with it; one that runs goes there by
+    /// `cargo xtask db upgrade`.
+    pub postgres: u32,
     /// The file, in the folder `environments` of what is deployed, with what the app is told here and is no secret.
     pub settings: &'static str,
     /// The environment that must have confirmed what goes here. Such a release is also on the default branch, which is
@@ -186,6 +194,12 @@ impl Environment {
         self.confirmed_in.and_then(Environment::named)
     }
 
+    /// Its major version of PostgreSQL.
+    pub fn major(&self) -> &'static Major {
+        // A test holds that each row has one.
+        MAJORS.iter().find(|major| major.number == self.postgres).unwrap_or(&MAJORS[0])
+    }
+
     /// Its root folder on its host; those on this machine lie in `local`.
     pub fn root(&self, local: &Utf8Path) -> Utf8PathBuf {
         match self.site {
@@ -215,6 +229,12 @@ mod tests {
         for wrong in ["", "é", "-", "prod; reboot", "test-", "test-$(x)", "test-averyveryverylongname"] {
             assert_eq!(Environment::named(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn there_are_images_of_each_major_version_that_an_environment_has() {
+        let all = ENVIRONMENTS.iter().chain([&OF_TESTS]);
+        assert!(all.into_iter().all(|row| row.major().number == row.postgres));
     }
 
     #[test]

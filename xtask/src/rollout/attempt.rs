@@ -12,6 +12,7 @@ use super::plan::{Goal, Plan, Report, Step, StepContext, Stopped, apply_all};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
 use super::state::ledger::{Event, IncidentMark, Outcome};
+use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
 
 /// How often a lease is asked for that somebody else has.
@@ -153,6 +154,11 @@ impl<'a> Attempt<'a> {
     /// Writes into the ledger what was done without a plan.
     pub fn note(&self, what: &str) -> Result<()> {
         self.journal.write(Event::found(what.to_owned()))
+    }
+
+    /// Writes down what the platform is made of now.
+    pub fn note_platform(&self, record: PlatformRecord) -> Result<()> {
+        self.journal.write(Event::Platform(record))
     }
 
     /// Writes into the ledger what this driver's user did by hand, and why.

@@ -24,6 +24,7 @@ mod secrets;
 mod slow_line;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrades;
 mod workers;
 
 use std::process::ExitCode;
@@ -240,6 +241,11 @@ const TRIALS: &[Row<Project>] = &[
         "any_moment_since_the_base_backup_can_be_restored_and_a_store_that_is_away_stops_nobody",
         Deep,
         moments::restored,
+    ),
+    (
+        "a_database_goes_to_another_major_version_and_back_and_is_as_before_wherever_it_is_cut",
+        Deep,
+        upgrades::there_and_back,
     ),
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),

@@ -67,8 +67,8 @@ fn behind_ssh() -> Result<()> {
     let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, images::build(true)?);
     let images = images::push_built(&registry, &built)?;
     let sources = Sources::of_tree(&built, &environment)?.with_images(images, BTreeMap::new());
-    let bases = || images::bases_for_host(&registry, &built.tree.commit.sha);
-    let (machine, bases) = TargetArgs::of(environment).reach_by(&access, bases)?;
+    let bases = || images::bases_for_host(&environment, &registry, &built.tree.commit.sha);
+    let (machine, bases) = TargetArgs::of(environment.clone()).reach_by(&access, bases)?;
     let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases);
     compare(&machine.with_platform_files(platform::of_tree()?), &sources)
 }

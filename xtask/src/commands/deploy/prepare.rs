@@ -104,7 +104,11 @@ impl Deploy {
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
         let release = check_sources(self.target.environment(), &sources)?;
-        let machine = machine.with_bases(built.bases).with_platform_files(platform::of_tree()?);
+        let bases = match self.target.environment().postgres {
+            project::POSTGRES_MAJOR => built.bases,
+            _ => images::bases_here(self.target.environment())?,
+        };
+        let machine = machine.with_bases(bases).with_platform_files(platform::of_tree()?);
         Ok((machine, sources, Wants { platform, release }))
     }
 
@@ -158,7 +162,8 @@ impl Deploy {
         };
         let is_whole = platform.bases.is_some();
         let running = platform.bases.clone();
-        let bases = running.map_or_else(|| images::bases_for_host(&registry, &commit.sha), Ok)?;
+        let bases =
+            running.map_or_else(|| images::bases_for_host(environment, &registry, &commit.sha), Ok)?;
         let machine = machine.with_bases(bases);
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;

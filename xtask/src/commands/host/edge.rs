@@ -1,8 +1,6 @@
 //! The edge of a host that is made ready beside what serves: it listens on the loopback, and then takes the ports.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::commands::deploy::prepare::Prepared;
 use crate::commands::progress::driver;
@@ -11,7 +9,7 @@ use crate::host::{Leased, Machine};
 use crate::product::platform;
 use crate::project::EDGE;
 use crate::rollout::host::Host;
-use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::state::release::Release;
 use crate::rollout::steps::platform::{Renewal, renew};
 use crate::terminal::{self, paint};
 
@@ -20,8 +18,6 @@ pub const BESIDE: u16 = 18_080;
 /// In data that are tried out: who serves sends them.
 pub const NO_MAILS: &str = "DO $$ BEGIN IF to_regclass('public.jobs') IS NOT NULL THEN
     DELETE FROM public.jobs WHERE ended_at IS NULL; END IF; END $$;";
-/// How long ours may take to answer by the ports.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The edge takes the ports, and users have the release.
 pub fn open(leased: &Leased, machine: &Machine, release: &Release) -> Result<()> {
@@ -29,7 +25,7 @@ pub fn open(leased: &Leased, machine: &Machine, release: &Release) -> Result<()>
     let renewal = edge_alone(machine, release.commit.clone())?;
     driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
     machine.platform().wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
-    wait_for_release(machine, &release.id)
+    machine.wait_for_release(&release.id)
 }
 
 /// The same host, with the ports that its edge is to have.
@@ -65,20 +61,4 @@ pub fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
         services: vec![(EDGE.name.to_owned(), "it takes the ports".to_owned())],
         has_database: false,
     })
-}
-
-/// Waits until the release answers as users would be answered.
-pub fn wait_for_release(machine: &Machine, id: &ReleaseId) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let said = match machine.probe() {
-            Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
-            Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
-            Err(error) => format!("{error:#}"),
-        };
-        if began.elapsed() > ANSWER_TIMEOUT {
-            bail!("{id} does not answer by the ports of the edge: {said}");
-        }
-        machine.pause(Duration::from_millis(100))?;
-    }
 }

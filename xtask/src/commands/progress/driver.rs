@@ -142,6 +142,12 @@ fn settle_pauses(leased: &Leased<'_>) -> Result<Option<String>> {
     let undone =
         leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
     let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
+    let upgraded = leased.upgrade().settle().context("settling a change of PostgreSQL that was cut off")?;
+    if let Some(upgraded) = upgraded {
+        let attempt = begin(leased, Some(upgraded))?;
+        attempt.note_platform(leased.upgrade().platform_record()?)?;
+        return Ok(attempt);
+    }
     let moved = leased.moving().settle().context("ending the pause of a move that was cut off")?;
     let Some((record, was_undone)) = moved else { return Ok(words) };
     check_has_not_left(leased.environment(), &record)?;

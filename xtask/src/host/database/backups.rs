@@ -22,6 +22,9 @@ const LIST: Script = Script::new(
     r#"cd "$1" 2>/dev/null || exit 0; for f in [0-9]*z-*.json; do [ -f "$f" ] && cat "$f"; done; printf '\036'; cat "$2" 2>/dev/null; :"#,
 );
 
+/// In bytes: what a server keeps of its WAL while much is loaded, by its own default (`max_wal_size`).
+const LOADED_WAL: u64 = 1 << 30;
+
 /// In bytes: what the database takes, and what is free for backups and for data.
 struct Room {
     database: u64,
@@ -103,6 +106,13 @@ impl<'a> Database<'a> {
     pub(super) fn verify(&self, backup: &Backup) -> Result<()> {
         let verified = self.ask(&["verify", &backup.name, &backup.sha256], DUMP_TIMEOUT);
         verified.with_context(|| format!("the backup {} is damaged", backup.name)).map(drop)
+    }
+
+    /// An error unless the disk has room for all of the database once more, and for what a load writes beside it. Gives its size.
+    pub fn check_room_for_upgrade(&self) -> Result<u64> {
+        let Room { database, data, .. } = self.room()?;
+        enough("the database of the other version", database + LOADED_WAL, "the database's volume", data)?;
+        Ok(database)
     }
 
     /// An error unless the disk has room for a copy of so many bytes that was off the host.

@@ -9,7 +9,7 @@ mod roles;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, cmd};
 
 pub(super) use self::backups::described;
@@ -40,6 +40,8 @@ const SCHEMA: [&str; 3] = [
 ];
 /// What it says of each of its migrations: version, and when it was applied, in UTC.
 const INSTALLED: &str = "SELECT version, to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM public._sqlx_migrations WHERE success ORDER BY version";
+
+const OTHERS: &str = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database()) ORDER BY datname";
 
 /// Asks the database in its container: the lines of each answer, bare.
 fn psql<'q>(questions: &[&'q str]) -> Vec<&'q str> {
@@ -138,6 +140,15 @@ impl<'a> Database<'a> {
             bail!("counting the rows of the database: {}", told.stderr.trim());
         }
         Ok(counts(&told.stdout))
+    }
+
+    /// The names of other databases that its server has: somebody else's, and what restores have put aside.
+    pub fn others(&self) -> Result<Vec<String>> {
+        let platform = self.machine.platform();
+        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &psql(&[OTHERS]), QUERY_TIMEOUT)?;
+        let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
+        ensure!(told.status.success(), "the server does not name its databases: {}", told.stderr.trim());
+        Ok(told.stdout.lines().map(str::to_owned).collect())
     }
 
     /// Its schema as SQL, by the server's own `pg_dump`, without sqlx's table.

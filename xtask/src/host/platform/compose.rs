@@ -161,6 +161,20 @@ impl LeasedPlatform<'_> {
         Ok(PlatformRecord { settings, ..platform.to_come()? })
     }
 
+    /// One of its variables stands for something else, and all else for what it did.
+    pub(super) fn set_variable(&self, name: &str, value: &str) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let folder = machine.folder("platform");
+        let variables = machine.read(&folder.join("variables.env"))?.unwrap_or_default();
+        let set = |line: &str| match line.split_once('=').is_some_and(|(it, _)| it == name) {
+            true => format!("{name}={value}\n"),
+            false => format!("{line}\n"),
+        };
+        let variables: String = variables.lines().map(set).collect();
+        self.leased.write(&folder, &[("variables.env", &variables)])?;
+        self.note_files()
+    }
+
     /// Notes beside its files what they hold, so that a change by hand is seen.
     pub(super) fn note_files(&self) -> Result<()> {
         let machine = self.leased.fenced()?;

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
-use super::LeasedPlatform;
 use super::compose::{AUTHORITY, BACKUP_SCRIPTS, CADDYFILE};
+use super::{LeasedPlatform, Platform};
 use crate::host::Bases;
 use crate::project::{
     DATABASE_SERVICE, EDGE, EDGE_FILE, ESSENTIAL, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER,
 };
+use crate::rollout::host::Host as _;
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::caddy;
-use crate::tools::docker::container;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::limits::{LIMITS, READ_ONLY};
+use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
@@ -40,13 +44,11 @@ impl LeasedPlatform<'_> {
             "docker run --rm --network none {LIMITS...} {READ_ONLY...} --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old = machine
-            .platform()
-            .run_in(&DATABASE_SERVICE, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
-        if new.as_deref() != Some(old.stdout.trim()) {
+        let (old, name) = (machine.platform().database_major()?, &machine.environment().name);
+        if new.as_deref() != Some(old.to_string().as_str()) {
             bail!(
-                "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
-                old.stdout.trim(),
+                "the data are PostgreSQL {old}'s and the new image is of {}: `cargo xtask db upgrade --env {name}` goes to another \
+                 major version; the row of {name} in xtask/src/project/environments.rs says which one it has",
                 new.as_deref().unwrap_or("an unknown version")
             );
         }
@@ -85,6 +87,16 @@ impl LeasedPlatform<'_> {
 
     /// Starts a service anew, from the files that are there; one that they do not have goes.
     pub(in crate::host) fn renew(&self, service: &str) -> Result<()> {
+        self.start_anew(service)?;
+        if service == DATABASE_SERVICE.name {
+            // A password may have one version more.
+            self.leased.database().make_roles()?;
+        }
+        Ok(())
+    }
+
+    /// The same, and the database's roles are as they were.
+    pub(in crate::host) fn start_anew(&self, service: &str) -> Result<()> {
         self.finish_recreations()?;
         // Data are written to their end; requests get a little.
         let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
@@ -99,12 +111,53 @@ impl LeasedPlatform<'_> {
             }
             Ok(Run::new(project.renew(machine.docker(), service, timeout)).timeout(START_TIMEOUT).run()?)
         })?;
-        machine.platform().wait_until_healthy(&[service], &|_| {})?;
-        if service == DATABASE_SERVICE.name {
-            // A password may have one version more.
-            self.leased.database().make_roles()?;
+        machine.platform().wait_until_healthy(&[service], &|_| {})
+    }
+
+    /// Stops these services, as far as they run.
+    pub(in crate::host) fn stop_services(&self, services: &[&str]) -> Result<()> {
+        let machine = self.leased.fenced_invalidating()?;
+        let mut found = machine.platform().containers()?;
+        found.retain(|it| {
+            it.state.status == Condition::Running
+                && it.label("com.docker.compose.service").is_some_and(|name| services.contains(&name))
+        });
+        let names: Vec<&str> = found.iter().map(Container::plain_name).collect();
+        match names.is_empty() {
+            true => Ok(()),
+            false => {
+                Ok(Run::new(cmd!(machine.docker(), "docker stop {names...}")).timeout(START_TIMEOUT).run()?)
+            }
         }
-        Ok(())
+    }
+
+    /// From its next start on the database is of this image.
+    pub(in crate::host) fn set_database_image(&self, image: &str) -> Result<()> {
+        self.set_variable("POSTGRES_IMAGE", image)
+    }
+
+    /// What runs is as the ledger has it, but for the database's image.
+    pub(in crate::host) fn record_as_started(&self) -> Result<PlatformRecord> {
+        let machine = self.leased.fenced()?;
+        let mut record = machine.ledger()?.platform().cloned().unwrap_or_default();
+        if let Some(bases) = machine.platform().bases()? {
+            record.images.insert(DATABASE_SERVICE.name.to_owned(), bases.postgres);
+        }
+        let variables = machine.read(&machine.folder("platform").join("variables.env"))?;
+        // To the last byte, which reading it drops.
+        record.settings = hex(&Sha256::digest(format!("{}\n", variables.unwrap_or_default())));
+        Ok(record)
+    }
+}
+
+impl Platform<'_> {
+    /// The major version of PostgreSQL that the data are of.
+    pub fn database_major(&self) -> Result<u32> {
+        let told =
+            self.run_in(&DATABASE_SERVICE, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?.stdout;
+        told.trim()
+            .parse()
+            .with_context(|| format!("the database says of its major version: {:?}", told.trim()))
     }
 }
 

@@ -136,15 +136,7 @@ impl LeasedPlatform<'_> {
     /// The edge listens on another port, and is otherwise what it was.
     fn move_edge(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        let (folder, listens) = (machine.folder("platform"), machine.platform().edge_listens()?);
-        let variables = machine.read(&folder.join("variables.env"))?.unwrap_or_default();
-        let moved = |line: &str| match line.starts_with("EDGE_LISTEN=") {
-            true => format!("EDGE_LISTEN={listens}\n"),
-            false => format!("{line}\n"),
-        };
-        let variables: String = variables.lines().map(moved).collect();
-        self.leased.write(&folder, &[("variables.env", &variables)])?;
-        self.note_files()?;
+        self.set_variable("EDGE_LISTEN", &machine.platform().edge_listens()?)?;
         machine.platform().with_project_as_started(|project| {
             Ok(Run::new(project.renew(machine.docker(), EDGE.name, None)).timeout(HEALTHY_TIMEOUT).run()?)
         })

@@ -15,7 +15,12 @@ use crate::tools::process::Run;
 /// (who of them, `roles.sql` says then); the superuser has no password, and so can't come by network at all.
 const INIT: &str = r#"set -eu
 cd /var/lib/postgresql/data
-[ -e cluster ] && exit 0
+if [ -e cluster ]; then
+    major=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+    [ "$(cat cluster/PG_VERSION)" = "$major" ] && exit 0
+    echo "the data are PostgreSQL $(cat cluster/PG_VERSION)'s, and the image is of $major: the environment's row in xtask/src/project/environments.rs says which one it has" >&2
+    exit 1
+fi
 rm -rf next
 initdb --pgdata=next --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
   --auth-local=trust --auth-host=scram-sha-256
@@ -69,6 +74,7 @@ impl LeasedPlatform<'_> {
         let machine = self.leased.fenced_invalidating()?;
         volume::remove(machine.docker(), &machine.named("socket"))?;
         volume::remove(machine.docker(), &machine.named(PAPERS_VOLUME))?;
-        Ok(volume::remove(machine.docker(), &machine.named("database"))?)
+        volume::remove(machine.docker(), &machine.named("database"))?;
+        self.leased.upgrade().forget_record()
     }
 }

@@ -11,8 +11,8 @@ use super::registry::Registry;
 use crate::exit::refuse;
 use crate::host::{Bases, Machine, ToolImage};
 use crate::project::{
-    ARCHIVER, ARCHIVER_DOCKERFILE, Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER,
-    SHIPPER_DOCKERFILE,
+    ARCHIVER, ARCHIVER_DOCKERFILE, Base, CADDY, DEBIAN, Environment, MAJORS, Major, NAME, POSTGRES, SENDER,
+    SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
 };
 use crate::rollout::host::Host as _;
 use crate::setup::base_images::{self, BaseImage, Origin};
@@ -24,9 +24,12 @@ use crate::tools::files::hex::hex;
 use crate::tools::process::shell;
 use crate::workspace;
 
-/// The images that a platform on this machine runs.
-pub fn bases_here() -> Result<Bases> {
-    base_images::ensure(&[&CADDY, &POSTGRES]).map(|bases| of_platform(&bases))
+/// The images that an environment's platform on this machine runs.
+pub fn bases_here(environment: &Environment) -> Result<Bases> {
+    let server = environment.major().server;
+    let bases = base_images::ensure(&[&CADDY, server])?;
+    let reference = |base: &Base| bases[base.name].reference.clone();
+    Ok(Bases { caddy: reference(&CADDY), postgres: reference(server) })
 }
 
 /// Those of the platform among these.
@@ -59,14 +62,27 @@ pub fn bases_by_name() -> Bases {
 }
 
 /// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
-pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
+pub fn bases_for_host(environment: &Environment, registry: &Registry, sha: &str) -> Result<Bases> {
     let lock = base_lock::of_commit(workspace::root(), sha)?;
-    let name =
-        |base: &'static Base| match base.public.map(|public| (public, pinned(&lock, base.name, public))) {
-            Some((public, pinned)) if pinned != public => Ok(pinned),
-            _ => bring(registry, base),
-        };
-    Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
+    let server = environment.major().server;
+    Ok(Bases { caddy: for_host(&CADDY, &lock, registry)?, postgres: for_host(server, &lock, registry)? })
+}
+
+fn for_host(base: &'static Base, lock: &LockedImages, registry: &Registry) -> Result<String> {
+    match base.public.map(|public| (public, pinned(lock, base.name, public))) {
+        Some((public, pinned)) if pinned != public => Ok(pinned),
+        _ => bring(registry, base),
+    }
+}
+
+/// The server of another major version, for an environment to go to: by this tree's lock file, as it is the operator's to choose.
+/// It comes as the one that runs there came.
+pub fn server_of(major: &Major, running: &Bases, registry: Option<&Registry>) -> Result<String> {
+    match registry {
+        Some(registry) if base_images::is_assembled(&running.postgres) => bring(registry, major.server),
+        Some(registry) => for_host(major.server, &base_lock::read()?, registry),
+        None => Ok(base_images::one(major.server)?.reference),
+    }
 }
 
 /// The image of what sends copies off an environment's host.
@@ -84,7 +100,12 @@ pub fn shipper_beside(machine: &Machine, registry: Option<&Registry>) -> Result<
 /// The image of what archives the database's WAL off an environment's host: it has the very server of the platform there.
 pub fn archiver_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
     let platform = machine.bases()?;
-    tool_beside(&ARCHIVER, on_postgres(platform), platform, &lock_of(machine)?, registry)
+    // A public image has its server with it, whichever that is.
+    let is_of = |major: &&Major| platform.postgres.contains(&format!("-base/{}:", major.server.name));
+    let is_of_digest = |major: &&Major| platform.postgres.contains(&format!("-base/{}@", major.server.name));
+    let mut majors = MAJORS.iter();
+    let archiver = majors.find(|it| is_of(it) || is_of_digest(it)).map_or(&ARCHIVER, |it| it.archiver);
+    tool_beside(archiver, on_postgres(platform), platform, &lock_of(machine)?, registry)
 }
 
 fn on_debian(dockerfile: &str, lock: &LockedImages) -> String {

@@ -24,7 +24,7 @@ use crate::terminal::{self, paint};
 use crate::tools::process::shell;
 
 pub use self::bases::{
-    archiver_beside, bases_by_name, bases_for_host, bases_here, sender_beside, shipper_beside,
+    archiver_beside, bases_by_name, bases_for_host, bases_here, sender_beside, server_of, shipper_beside,
 };
 pub use self::parts::{known_packages, packages_of, sums};
 pub use self::push::{

@@ -80,7 +80,9 @@ lines (line) AS (
     FROM types t
     UNION ALL SELECT format('grant on %s to %s: %s', what, CASE x.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(x.grantee) END,
         string_agg(x.privilege_type || CASE WHEN x.is_grantable THEN ' and may pass it on' ELSE '' END, ', ' ORDER BY x.privilege_type))
-    FROM rights, aclexplode(acl) x GROUP BY what, x.grantee
+    FROM rights, aclexplode(acl) x
+    -- What an owner may by itself since PostgreSQL 17, and none before.
+    WHERE NOT (x.privilege_type = 'MAINTAIN' AND x.grantee = x.grantor) GROUP BY what, x.grantee
     UNION ALL SELECT format('schema %s: owner %s', own.nspname, pg_get_userbyid(n.nspowner)) FROM own JOIN pg_namespace n ON n.oid = own.oid
     UNION ALL SELECT format('database: owner %s, encoding %s', pg_get_userbyid(datdba), pg_encoding_to_char(encoding)) FROM pg_database WHERE datname = current_database()
     UNION ALL SELECT format('role %s:%s%s%s%s%s%s%s', rolname, CASE WHEN rolcanlogin THEN ' login' ELSE '' END, CASE WHEN rolsuper THEN ' superuser' ELSE '' END,

@@ -11,7 +11,7 @@ use super::schema::Bridged;
 use crate::commands::db::copies;
 use crate::commands::deploy::prepare::Prepared;
 use crate::commands::deploy::{Beside, Deploy};
-use crate::commands::host::edge::{BESIDE, NO_MAILS, edge_alone, open, reach_with_ports, wait_for_release};
+use crate::commands::host::edge::{BESIDE, NO_MAILS, edge_alone, open, reach_with_ports};
 use crate::commands::host::restore::start_platform;
 use crate::commands::host::setup::Setup;
 use crate::commands::logs::ship;
@@ -270,7 +270,7 @@ impl Agreed<'_> {
         if release.migrations.iter().any(|version| *version > self.bridged.newest) {
             Activity::of("migrate", |_| leased.migrate(&release))?;
         }
-        wait_for_release(&prepared.machine, &release.id)?;
+        prepared.machine.wait_for_release(&release.id)?;
         interrupt::shielded(|| leased.adoption().make_ours(record))
     }
 

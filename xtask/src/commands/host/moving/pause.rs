@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use super::ready::Ready;
 use super::{Going, Gone};
 use crate::commands::db::copies;
-use crate::commands::host::edge::wait_for_release;
 use crate::commands::logs::ship;
 use crate::commands::monitor;
 use crate::commands::progress::driver::{self, LockWaitArgs};
@@ -35,7 +34,7 @@ impl Going<'_> {
             let mut papers = ready.papers.clone();
             self.bring_data(&arriving, machine, &attempt, &name, &mut papers)?;
             self.compare(machine)?;
-            wait_for_release(machine, &ready.prepared.release().id)?;
+            machine.wait_for_release(&ready.prepared.release().id)?;
             interrupt::shielded(|| self.leaving.moving().leave())
         };
         let has_left = || {
