@@ -35,6 +35,9 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 const SEND_LIMIT: Duration = Duration::from_secs(3);
 /// How many are told a minute: when a database is away, all of them say the same.
 const A_MINUTE: u64 = 60;
+/// Of how many requests a second it is told at most how long they took: telling of one costs what answering two or three does, and
+/// more of them say nothing new.
+const TRACES_A_SECOND: u64 = 2;
 
 /// Where errors are told.
 #[derive(Debug)]
@@ -50,7 +53,9 @@ pub struct Target {
 /// Begins to tell, until what is returned is dropped, which waits for what is on its way. To be called on the main thread.
 pub fn start(target: &Target, release: &Release, secrets: Vec<SecretString>) -> ClientInitGuard {
     let sieve = sieve::Sieve::new(secrets.into_iter().chain([target.dsn.clone()]));
-    let minute = Arc::new(Minute::default());
+    let minute = Limit::of(A_MINUTE, 60);
+    let traces =
+        Traces { percent: target.traces_percent.into(), seen: 0.into(), told: Limit::of(TRACES_A_SECOND, 1) };
     let mut options = ClientOptions::new();
     options.dsn = dsn(target.dsn.expose_secret());
     options.release = Some(release.id.clone().into());
@@ -58,9 +63,9 @@ pub fn start(target: &Target, release: &Release, secrets: Vec<SecretString>) -> 
     options.default_integrations = false;
     options.max_breadcrumbs = 0;
     options.shutdown_timeout = FLUSH_LIMIT;
-    options.before_send = Some(Arc::new(move |event| minute.has_room().then(|| sieve.pass(event))));
+    options.before_send = Some(Arc::new(move |event| minute.has_room(now()).then(|| sieve.pass(event))));
     options.transport = Some(Arc::new(Ureq));
-    sentry::init(options.traces_sample_rate(f32::from(target.traces_percent) / 100.0))
+    sentry::init(options.traces_sampler(move |_| if traces.is_next_told(now()) { 1.0 } else { 0.0 }))
 }
 
 /// Reads an address; none where it is not one.
@@ -84,21 +89,46 @@ impl TransportFactory for Ureq {
     }
 }
 
-/// Counts what is told in this minute.
-#[derive(Default)]
-struct Minute {
-    minute: AtomicU64,
+/// How much may be told in so many seconds.
+struct Limit {
+    most: u64,
+    seconds: u64,
+    current: AtomicU64,
     told: AtomicU64,
 }
 
-impl Minute {
-    fn has_room(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
-        if self.minute.swap(now, Ordering::Relaxed) != now {
+impl Limit {
+    fn of(most: u64, seconds: u64) -> Limit {
+        Limit { most, seconds, current: 0.into(), told: 0.into() }
+    }
+
+    /// At this second.
+    fn has_room(&self, now: u64) -> bool {
+        let current = now / self.seconds;
+        if self.current.swap(current, Ordering::Relaxed) != current {
             self.told.store(0, Ordering::Relaxed);
         }
-        self.told.fetch_add(1, Ordering::Relaxed) < A_MINUTE
+        self.told.fetch_add(1, Ordering::Relaxed) < self.most
     }
+}
+
+/// Chooses of which requests it is told how long they took.
+struct Traces {
+    percent: u64,
+    seen: AtomicU64,
+    told: Limit,
+}
+
+impl Traces {
+    /// Evenly: of ten in a hundred, each tenth.
+    fn is_next_told(&self, now: u64) -> bool {
+        let seen = self.seen.fetch_add(1, Ordering::Relaxed);
+        (seen + 1) * self.percent / 100 > seen * self.percent / 100 && self.told.has_room(now)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// What is logged as an error is told.
@@ -263,5 +293,22 @@ fn send_plain(client: &Client, kind: &str, id: Uuid, content: &Value) {
     let envelope = format!("{}\n{}\n{content}\n", json!({ "event_id": id }), json!({ "type": kind }));
     if let Ok(envelope) = Envelope::from_bytes_raw(envelope.into_bytes()) {
         client.send_envelope(envelope);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tenth_request_is_told_and_no_more_than_two_a_second() {
+        let told = |percent: u64, most: u64, of: &dyn Fn(u64) -> u64| {
+            let traces = Traces { percent, seen: 0.into(), told: Limit::of(most, 1) };
+            (0..1000).filter(|number| traces.is_next_told(of(*number))).count()
+        };
+        assert_eq!([0, 10, 33, 100].map(|percent| told(percent, 1000, &|_| 7)), [0, 100, 330, 1000]);
+        assert_eq!(told(10, TRACES_A_SECOND, &|_| 7), 2);
+        // 100 requests in each of ten seconds.
+        assert_eq!(told(10, TRACES_A_SECOND, &|number| number / 100), 20);
     }
 }

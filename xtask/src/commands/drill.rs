@@ -147,8 +147,9 @@ struct Results {
 
 fn cells(drill: &Drill, outcome: &Outcome) -> [String; 4] {
     let seconds = |time: f64| format!("{time:.0} s");
+    let by_mail = outcome.mail_after.map_or(String::new(), |after| format!(", by mail {}", seconds(after)));
     let told = match (drill.alarm, outcome.alarm_after) {
-        (Some(alarm), Some(after)) => format!("{} (`{alarm}`)", seconds(after)),
+        (Some(alarm), Some(after)) => format!("{} (`{alarm}`){by_mail}", seconds(after)),
         _ => "no alarm".to_owned(),
     };
     let well = outcome.well_after.map_or("never unwell".to_owned(), seconds);
@@ -169,7 +170,7 @@ fn say(held: &BTreeMap<&str, Outcome>) {
 fn section(before: &str, held: &BTreeMap<&str, Outcome>) -> String {
     let mut text = format!(
         "`cargo xtask drill --all` holds them on a machine of a lab and writes this table: from the trouble on until somebody is told \
-         in\nSlack, and until users are served again; in between one follows the page. `heartbeat` is told by \
+         in\nSlack (and by mail), and until users are served again; in between one follows the page. `heartbeat` is told by \
          who misses the watcher's: [`HEARTBEAT_URL`](alarms.md#have-somebody-told).\n\n| {} |\n| --- | --- | ---: | ---: | ---: | --- |\n",
         HEADS.join(" | ")
     );
@@ -193,10 +194,18 @@ mod tests {
     #[test]
     fn a_drill_that_was_not_held_keeps_its_row() {
         let before = "| edge-stopped | [a](#b) | 1 s | 2 s | 3 of 4 | 2026-01-01 |\n| gone | x |\n";
-        let outcome = Outcome { alarm_after: Some(20.4), well_after: None, asked: 9, failed: 0 };
+        let outcome = Outcome {
+            alarm_after: Some(20.4),
+            mail_after: Some(21.0),
+            well_after: None,
+            asked: 9,
+            failed: 0,
+        };
         let text = section(before, &BTreeMap::from([("bad-release", outcome)]));
         assert!(
-            text.contains("(#the-newest-release-is-bad) | 20 s (`site`) | never unwell | 0 of 9 |"),
+            text.contains(
+                "(#the-newest-release-is-bad) | 20 s (`site`), by mail 21 s | never unwell | 0 of 9 |"
+            ),
             "{text}"
         );
         assert!(text.contains(before.lines().next().unwrap()) && !text.contains("gone"), "{text}");

@@ -11,6 +11,7 @@ use xshell::cmd;
 
 use super::Vps;
 use crate::tools::process::{Run, interrupt, shell};
+use crate::tools::smtp;
 
 /// This machine's address, as a machine of the lab reaches it.
 const GATEWAY: &str = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
@@ -21,11 +22,17 @@ type Kept = Arc<Mutex<Vec<(Instant, String)>>>;
 
 /// What was sent to it, and when. It listens until the program ends.
 pub struct Inbox {
-    /// Where it is told.
+    /// Where it is told as Slack is.
     pub url: String,
+    /// Where it is told by mail.
+    pub smtp: String,
     kept: Kept,
 }
 
+/// The path of who is told as Slack is.
+pub const SLACK: &str = "/alarms";
+/// What a mail begins with.
+pub const MAIL: &str = "mail";
 /// The path at which a watcher says that it is alive.
 pub const HEARTBEAT: &str = "/heartbeat";
 
@@ -38,20 +45,38 @@ impl Inbox {
     /// The same at this address of this machine's.
     pub fn at(address: &str) -> Result<Inbox> {
         let listener = TcpListener::bind((address, 0)).with_context(|| format!("listening at {address}"))?;
-        let inbox = Inbox { url: format!("http://{}/alarms", listener.local_addr()?), kept: Arc::default() };
-        let kept = Arc::clone(&inbox.kept);
+        let mails =
+            TcpListener::bind((address, 0)).with_context(|| format!("listening at {address} for mails"))?;
+        let inbox = Inbox {
+            url: format!("http://{}{SLACK}", listener.local_addr()?),
+            smtp: format!("smtp://{}?from=watcher@lab.example&to=ada@lab.example", mails.local_addr()?),
+            kept: Arc::default(),
+        };
+        inbox.serve(listener, take);
+        inbox.serve(mails, |stream, kept| {
+            let keep = |_: &str, mail: &str| {
+                push(kept, format!("{MAIL} {mail}"));
+                Ok(())
+            };
+            smtp::take(&stream, &keep)
+        });
+        Ok(inbox)
+    }
+
+    /// A thread for each who comes. Whoever breaks off has told nothing.
+    fn serve(&self, listener: TcpListener, take: fn(TcpStream, &Kept) -> Result<()>) {
+        let kept = Arc::clone(&self.kept);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let kept = Arc::clone(&kept);
                 thread::spawn(move || drop(take(stream, &kept)));
             }
         });
-        Ok(inbox)
     }
 
     /// The address of that path.
     pub fn heartbeat(&self) -> String {
-        self.url.replace("/alarms", HEARTBEAT)
+        self.url.replace(SLACK, HEARTBEAT)
     }
 
     /// How many messages came.
@@ -78,17 +103,20 @@ impl Inbox {
         }
     }
 
-    /// Waits for a message with these words that came after `since`, and says when it came.
-    pub fn wait_for(&self, words: &str, since: Instant, timeout: Duration) -> Result<Instant> {
+    /// Waits for a message with these words that came this way after `since`, and says when it came.
+    pub fn wait_for(&self, way: &str, words: &str, since: Instant, timeout: Duration) -> Result<Instant> {
         let began = Instant::now();
         loop {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some((at, _)) = kept.iter().find(|(at, message)| *at >= since && message.contains(words)) {
+            let is_it = |message: &str| {
+                message.lines().next().is_some_and(|it| it.contains(way)) && message.contains(words)
+            };
+            if let Some((at, _)) = kept.iter().find(|(at, message)| *at >= since && is_it(message)) {
                 return Ok(*at);
             }
             if began.elapsed() > timeout {
                 let all: Vec<&str> = kept.iter().map(|(_, message)| message.as_str()).collect();
-                bail!("nobody was told '{words}' within {} s, but: {all:?}", timeout.as_secs());
+                bail!("nobody was told '{words}' by {way} within {} s, but: {all:?}", timeout.as_secs());
             }
             interrupt::pause(Duration::from_millis(50))?;
         }
@@ -103,7 +131,7 @@ pub fn gateway(host: &Vps) -> Result<String> {
 }
 
 /// One request: its first line and its body are kept.
-fn take(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
+fn take(stream: TcpStream, kept: &Kept) -> Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut reader = BufReader::new(stream);
     let (mut length, mut message) = (0, String::new());
@@ -121,8 +149,12 @@ fn take(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
     reader.by_ref().take(MAX_BODY.min(length)).read_to_end(&mut body)?;
     reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
     message.push_str(&String::from_utf8_lossy(&body));
-    kept.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), message));
+    push(kept, message);
     Ok(())
+}
+
+fn push(kept: &Kept, message: String) {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), message));
 }
 
 #[cfg(test)]
@@ -131,19 +163,23 @@ mod tests {
 
     #[test]
     fn what_was_told_before_does_not_count() {
-        let inbox = Inbox { url: String::new(), kept: Arc::default() };
+        let inbox = Inbox { url: String::new(), smtp: String::new(), kept: Arc::default() };
         let tell = |words: &str| inbox.kept.lock().unwrap().push((Instant::now(), words.to_owned()));
-        tell("ALARM: site");
+        tell("POST /alarms HTTP/1.1\r\nALARM: site");
         let since = Instant::now();
-        let error = inbox.wait_for("ALARM: site", since, Duration::ZERO).unwrap_err().to_string();
+        let wait = |way| inbox.wait_for(way, "ALARM: site", since, Duration::ZERO);
+        let error = wait(SLACK).unwrap_err().to_string();
         assert!(error.contains("nobody was told 'ALARM: site'"), "{error}");
-        tell("ALARM: site");
-        assert!(inbox.wait_for("ALARM: site", since, Duration::ZERO).unwrap() >= since);
+        tell("POST /alarms HTTP/1.1\r\nALARM: site");
+        assert!(wait(SLACK).unwrap() >= since);
+        assert!(wait(MAIL).is_err());
+        tell("mail From: watcher\r\nSubject: [lab] ALARM: site");
+        assert!(wait(MAIL).unwrap() >= since);
     }
 
     #[test]
     fn silence_begins_with_the_last_that_was_heard() {
-        let inbox = Inbox { url: String::new(), kept: Arc::default() };
+        let inbox = Inbox { url: String::new(), smtp: String::new(), kept: Arc::default() };
         let silence = |longest| inbox.wait_for_silence("/beat", longest, Duration::ZERO);
         assert!(silence(Duration::ZERO).unwrap_err().to_string().contains("nobody ever heard"));
         let now = Instant::now();

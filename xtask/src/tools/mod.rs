@@ -20,6 +20,7 @@ pub mod package_versions;
 pub mod process;
 pub mod rclone;
 pub mod script;
+pub mod smtp;
 pub mod sops;
 pub mod ssh;
 pub mod syft;

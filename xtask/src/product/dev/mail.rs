@@ -1,19 +1,15 @@
 //! Takes the mails that the backend sends, in place of a mail server: each is a file, and its link a line of the terminal. A thread
 //! of this process, so that nothing of it is left when that ends.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::terminal;
-use crate::tools::files;
+use crate::tools::{files, smtp};
 use crate::workspace;
-
-/// No mail of ours is longer.
-const LONGEST: u64 = 1 << 20;
 
 /// Where they are put.
 pub fn folder() -> Utf8PathBuf {
@@ -35,7 +31,7 @@ impl Catcher {
             for stream in listener.incoming().flatten() {
                 let folder = folder.clone();
                 // Whoever breaks off has sent no mail.
-                thread::spawn(move || take(stream, &folder).ok());
+                thread::spawn(move || smtp::take(&stream, &|to, mail| keep(&folder, to, mail)).ok());
             }
         });
         Ok(Catcher { port })
@@ -44,49 +40,6 @@ impl Catcher {
     /// What the backend is told of it.
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}?from=TraceHub%20%3Cpost@tracehub.localhost%3E", self.port)
-    }
-}
-
-/// One connection, with as many mails as come by it.
-fn take(stream: TcpStream, folder: &Utf8Path) -> Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?.take(LONGEST));
-    let say = |line: &str| (&stream).write_all(format!("{line}\r\n").as_bytes());
-    say("220 cargo xtask dev")?;
-    let (mut to, mut line) = (String::new(), String::new());
-    while reader.read_line(&mut line)? > 0 {
-        let word = line.trim().to_uppercase();
-        match word.as_str() {
-            "QUIT" => return Ok(say("221 bye")?),
-            "DATA" => {
-                say("354 go on")?;
-                let mail = mail(&mut reader)?;
-                keep(folder, &to, &mail)?;
-                say("250 taken")?;
-            }
-            _ => {
-                if let Some((_, rest)) = line.split_once("RCPT TO:") {
-                    to = rest.trim().trim_matches(['<', '>']).to_owned();
-                }
-                say("250 well")?;
-            }
-        }
-        line.clear();
-    }
-    Ok(())
-}
-
-/// A mail, up to the line with a dot.
-fn mail(reader: &mut impl BufRead) -> Result<String> {
-    let mut mail = String::new();
-    loop {
-        let before = mail.len();
-        if reader.read_line(&mut mail)? == 0 {
-            anyhow::bail!("the mail has no end");
-        }
-        if mail[before..].trim_end() == "." {
-            mail.truncate(before);
-            return Ok(mail);
-        }
     }
 }
 
@@ -109,6 +62,9 @@ fn link_of(mail: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpStream;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::lab::{DrillLab, ROOT};
 use super::troubles::database;
+use crate::lab::inbox::SLACK;
 use crate::project::DATABASE;
 
 /// The longest until somebody is told that it is over.
@@ -82,7 +83,7 @@ pub fn migrated(end: &End) -> Result<()> {
 }
 
 fn over(end: &End, alarm: &str) -> Result<()> {
-    end.lab.inbox.wait_for(&format!("[lab] over: {alarm}"), end.began, OVER_TIMEOUT).map(drop)
+    end.lab.inbox.wait_for(SLACK, &format!("[lab] over: {alarm}"), end.began, OVER_TIMEOUT).map(drop)
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ impl DrillLab {
         let authority = status.lab.authority.map(|authority| authority.container);
         let inbox = Inbox::open(&host)?;
         copy.set_variable("SLACK_WEBHOOK_URL", &inbox.url);
+        copy.set_variable("ALARM_SMTP", &inbox.smtp);
         let url = variable("LAB_URL")?.clone();
         let well = copy.with_faults()?;
         let (values, live_when_well) = (RefCell::default(), RefCell::default());

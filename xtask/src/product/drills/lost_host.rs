@@ -44,7 +44,7 @@ pub fn host_lost(lab: &DrillLab, users: &Users) -> Result<Instant> {
     let made = lab.json(&["db", "backup", "--json", "--env", ENVIRONMENT])?;
     lab.call(&["db", "copies", "up", "--env", ENVIRONMENT])?;
     wait_until_sent(lab, made["name"].as_str().context("the backup has no name")?)?;
-    lab.inbox.wait_for(HEARTBEAT, before, BEAT_TIMEOUT)?;
+    lab.inbox.wait_for(HEARTBEAT, "", before, BEAT_TIMEOUT)?;
     let began = users.mark();
     lab.lose_machine()?;
     users.wait_until_unwell(MET)?;
@@ -82,5 +82,5 @@ pub fn made_again(end: &End) -> Result<()> {
     let psql = ["docker", "exec", &database, "psql", "--username=postgres", "--dbname", DATABASE];
     let count = end.lab.root(&[&psql[..], &["--no-align", "--tuples-only", "--command", &ask]].concat())?;
     ensure!(count.trim() == "1", "the database lacks what it had: {count}");
-    end.lab.inbox.wait_for(HEARTBEAT, Instant::now(), BEAT_TIMEOUT).map(drop)
+    end.lab.inbox.wait_for(HEARTBEAT, "", Instant::now(), BEAT_TIMEOUT).map(drop)
 }

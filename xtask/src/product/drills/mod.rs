@@ -23,7 +23,7 @@ use self::page::Page;
 pub use self::table::DRILLS;
 use self::table::{REFERENCE, UNDRILLED};
 use self::users::{Ask, Stolen, Users};
-use crate::lab::inbox::HEARTBEAT;
+use crate::lab::inbox::{HEARTBEAT, MAIL, SLACK};
 use crate::product::probes::BEAT;
 use crate::terminal::Activity;
 
@@ -71,6 +71,8 @@ const SILENCE: &str = "heartbeat";
 pub struct Outcome {
     /// From the trouble until somebody was told, in seconds.
     pub alarm_after: Option<f64>,
+    /// The same by mail.
+    pub mail_after: Option<f64>,
     /// From the trouble until users were well again; none when they never were unwell.
     pub well_after: Option<f64>,
     /// How often users asked meanwhile.
@@ -96,15 +98,9 @@ impl Drill {
         users.wait_until_well(WELL_TIMEOUT)?;
         let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(lab, &users))?;
         let heard = self.alarm.map(|alarm| {
-            Activity::of(format!("{}: until somebody is told", self.name), |_| match alarm {
-                SILENCE => {
-                    let longest = Duration::from_secs(BEAT.iter().sum::<u32>().into());
-                    lab.inbox.wait_for_silence(HEARTBEAT, longest, longest + ALARM_TIMEOUT)
-                }
-                _ => lab.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT),
-            })
+            Activity::of(format!("{}: until somebody is told", self.name), |_| heard(lab, alarm, began))
         });
-        let heard = heard.transpose()?;
+        let (heard, read) = heard.transpose()?.map_or((None, None), |(heard, read)| (Some(heard), read));
         let printed =
             lab.follow(page).with_context(|| format!("following '{}' of the runbook", self.page))?;
         let well = users.wait_until_well(WELL_TIMEOUT)?;
@@ -114,11 +110,23 @@ impl Drill {
         let after = |then: Instant| then.saturating_duration_since(began).as_secs_f64();
         Ok(Outcome {
             alarm_after: heard.map(after),
+            mail_after: read.map(after),
             well_after: (seen.failed > 0).then(|| after(well)),
             asked: seen.asked,
             failed: seen.failed,
         })
     }
+}
+
+/// When somebody was told in Slack, or by the watcher's silence, and when by mail.
+fn heard(lab: &DrillLab, alarm: &str, began: Instant) -> Result<(Instant, Option<Instant>)> {
+    if alarm == SILENCE {
+        let longest = Duration::from_secs(BEAT.iter().sum::<u32>().into());
+        return Ok((lab.inbox.wait_for_silence(HEARTBEAT, longest, longest + ALARM_TIMEOUT)?, None));
+    }
+    let words = format!("[lab] ALARM: {alarm}");
+    let by = |way| lab.inbox.wait_for(way, &words, began, ALARM_TIMEOUT);
+    Ok((by(SLACK)?, Some(by(MAIL)?)))
 }
 
 /// What is wrong with the runbook for those who are to follow it.
