@@ -35,7 +35,7 @@ pub struct Rotate {
     target: TargetArgs,
     /// The variable, as `secrets check` has it
     name: String,
-    /// It got out: a new key at once, alone; who has a token logs in again
+    /// It got out: a new key at once; who has a token logs in again
     #[arg(long)]
     leaked: bool,
     /// Say where the exchange is and what is next; change nothing
