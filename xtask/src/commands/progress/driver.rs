@@ -111,7 +111,13 @@ pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
 /// cut-over, nobody is served: that is undone first.
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
     let undone = settle_pauses(leased)?;
-    begin(leased, undone)
+    let upgraded = leased.upgrade().settle().context("settling a change of PostgreSQL that was cut off")?;
+    let is_upgraded = upgraded.is_some();
+    let attempt = begin(leased, upgraded.or(undone))?;
+    if is_upgraded {
+        attempt.note_platform(leased.upgrade().platform_record()?)?;
+    }
+    Ok(attempt)
 }
 
 /// Writes into the ledger what is done under the lease that was just taken, by `work`, which needs no engine. While that does not
@@ -142,12 +148,6 @@ fn settle_pauses(leased: &Leased<'_>) -> Result<Option<String>> {
     let undone =
         leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
     let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
-    let upgraded = leased.upgrade().settle().context("settling a change of PostgreSQL that was cut off")?;
-    if let Some(upgraded) = upgraded {
-        let attempt = begin(leased, Some(upgraded))?;
-        attempt.note_platform(leased.upgrade().platform_record()?)?;
-        return Ok(attempt);
-    }
     let moved = leased.moving().settle().context("ending the pause of a move that was cut off")?;
     let Some((record, was_undone)) = moved else { return Ok(words) };
     check_has_not_left(leased.environment(), &record)?;
