@@ -2419,7 +2419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The caller's role does not allow it */
+            /** @description The caller's role does not allow it, or another site asks */
             403: {
                 headers: {
                     [name: string]: unknown;
