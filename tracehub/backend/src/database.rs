@@ -81,7 +81,7 @@ impl OrganisationTx {
         Ok(role.map(|found| Self { transaction, organisation: claims.org, caller: Some(caller(found.role)) }))
     }
 
-    /// The same for a session: that of a cookie, by the hash of what that says, or the one that a token was given with, of this
+    /// Like `of_token`, for a session: that of a cookie, by the hash of what that says, or the one that a token was given with, of this
     /// organisation.
     pub async fn of_session(
         pool: &PgPool,

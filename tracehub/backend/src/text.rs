@@ -91,7 +91,7 @@ pub fn schema<const LONGEST: usize>() -> Object {
     schema.min_length(Some(1)).max_length(Some(LONGEST)).pattern(Some(pattern())).build()
 }
 
-/// The same, where there may be none.
+/// Like `schema`, where there may be none.
 pub fn optional<const LONGEST: usize>() -> Object {
     let schema = ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::String, Type::Null]));
     schema.min_length(Some(1)).max_length(Some(LONGEST)).pattern(Some(pattern())).build()

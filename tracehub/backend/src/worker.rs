@@ -78,12 +78,12 @@ impl Worker {
         Self { database, traffic, figures: Figures::default(), papers: None, swept: Mutex::default() }
     }
 
-    /// The same, counted among these.
+    /// Counts what it does among these.
     pub fn counted(self, figures: Figures) -> Self {
         Self { figures, ..self }
     }
 
-    /// The same, which looks after papers.
+    /// Has it look after papers, too.
     pub fn keeping(self, papers: Option<Store>) -> Self {
         Self { papers, ..self }
     }

@@ -56,7 +56,7 @@ pub fn write_section(name: &str, text: &str) -> Result<()> {
     write_section_of("docs/benchmarks.md", name, text)
 }
 
-/// The same of another document.
+/// Like `write_section`, of another document.
 pub fn write_section_of(document: &str, name: &str, text: &str) -> Result<()> {
     let path = workspace::root().join(document);
     let page = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;

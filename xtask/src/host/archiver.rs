@@ -240,7 +240,7 @@ impl LeasedArchiver<'_> {
         Ok(start)
     }
 
-    /// The same, unless one runs that was started with just that, or recovers a moment: the next deploy does it then.
+    /// Like `start`, unless one runs that was started with just that, or recovers a moment: the next deploy does it then.
     pub fn renew(&self, archiving: &Archiving) -> Result<()> {
         let archiver = self.leased.fenced()?.archiver();
         let runs = beside::runs_with(archiver.machine.docker(), &archiver.name(), &archiving.sum())?;

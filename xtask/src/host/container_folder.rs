@@ -26,7 +26,7 @@ impl ContainerFolder<'_> {
         self.prepare("add", about, values).map(drop)
     }
 
-    /// The same in the place of those that are there; without any, those stay. Gives the names of the files that are there no more.
+    /// Like `add`, in the place of those that are there; without any, those stay. Gives the names of the files that are there no more.
     pub(super) fn replace(&self, about: &str, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
         self.prepare("replace", about, values)
     }

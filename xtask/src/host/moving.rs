@@ -294,7 +294,7 @@ impl<'a> LeasedMoving<'a> {
         Ok(Moving { machine }.unpack(&format!("{}:/to", machine.folder("secrets")), image))
     }
 
-    /// The same for certificates.
+    /// Like `receive_secrets`, for certificates.
     pub fn receive_certificates(&self) -> Result<Cmd<'a>> {
         let machine = self.leased.fenced_invalidating()?;
         let volume = self.leased.make_volume("certificates")?;

@@ -58,7 +58,7 @@ pub(super) fn in_words(port: u16, listeners: &str) -> Vec<String> {
     takers_of(port, listeners).iter().map(|taker| words(port, taker)).collect()
 }
 
-/// The same of a container.
+/// Like `in_words`, of a container.
 pub(super) fn of_container(port: u16, name: &str) -> String {
     words(port, &Taker::Container(name.to_owned()))
 }

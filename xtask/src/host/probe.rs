@@ -72,7 +72,7 @@ impl Machine {
         Machine::seen(environment, shell, compose, site, "arrive")
     }
 
-    /// The same, and makes nothing: refused where there is no root folder.
+    /// Like `arrive`, and makes nothing: refused where there is no root folder.
     pub fn look(
         environment: Environment,
         shell: HostShell,

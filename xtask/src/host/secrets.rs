@@ -147,7 +147,7 @@ impl<'a> Secrets<'a> {
         Ok(given)
     }
 
-    /// The same under the lease: until then somebody else may have given values of their own.
+    /// Like `compare`, under the lease: until then somebody else may have given values of their own.
     pub fn compare_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
         let all = self.versions()?;
         let SecretVersions { current: all, newest, revoked, .. } = all;

@@ -167,7 +167,7 @@ impl LeasedSender<'_> {
         Ok(start)
     }
 
-    /// The same, unless one runs that was started with just that.
+    /// Like `start`, unless one runs that was started with just that.
     pub fn renew(&self, sending: &Sending) -> Result<()> {
         let machine = self.leased.fenced()?;
         match beside::runs_with(machine.docker(), &machine.sender().name(), &sending.sum())? {

@@ -197,7 +197,7 @@ impl LeasedShipper<'_> {
         beside::replace(docker, &shipper.name(), &folder, started).context("starting what ships the logs")
     }
 
-    /// The same, unless one runs that was started with just that. One that logs in is not replaced by one that can't: who renews
+    /// Like `start`, unless one runs that was started with just that. One that logs in is not replaced by one that can't: who renews
     /// it need not know the password.
     pub fn renew(&self, shipping: &Shipping) -> Result<()> {
         let machine = self.leased.fenced()?;

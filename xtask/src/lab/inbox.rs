@@ -42,7 +42,7 @@ impl Inbox {
         Inbox::at(&gateway(host)?)
     }
 
-    /// The same at this address of this machine's.
+    /// Like `open`, at this address of this machine's.
     pub fn at(address: &str) -> Result<Inbox> {
         let listener = TcpListener::bind((address, 0)).with_context(|| format!("listening at {address}"))?;
         let mails =

@@ -241,7 +241,7 @@ impl Lab {
         }
     }
 
-    /// The same of the copy of the repository that is in this folder, or was: what bears its name goes, and nothing else. What
+    /// Like `down`, of the copy of the repository that is in this folder, or was: what bears its name goes, and nothing else. What
     /// is remembered of it goes with the folder.
     pub fn down_of(root: &Utf8Path) -> Result<bool> {
         remove(&name_of(root), Vec::new())

@@ -42,7 +42,7 @@ pub fn passed_jobs() -> Result<Vec<String>> {
     passed(&told).map_err(refuse)
 }
 
-/// The same, from what a workflow writes.
+/// Like `passed_jobs`, from what a workflow writes.
 fn passed(told: &str) -> Result<Vec<String>, String> {
     let results: BTreeMap<String, Value> = serde_json::from_str(told).map_err(|error| {
         format!("{CHECKS_RESULTS} is not what a workflow writes by toJSON(needs): {error}")

@@ -8,6 +8,7 @@ mod checks;
 mod components;
 mod environments;
 mod github;
+mod packages;
 pub mod pins;
 mod secrets;
 mod services;
@@ -15,8 +16,7 @@ pub mod targets;
 
 pub use self::bases::{
     ARCHIVER, ARCHIVER_DOCKERFILE, BASES, BUILD_IMAGES, Base, CADDY, DEBIAN, MAJORS, Major, PLATFORMS,
-    POSTGRES, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, REGISTRY, RUNTIME, SENDER, SENDER_DOCKERFILE,
-    SHIPPER, SHIPPER_DOCKERFILE, Suite,
+    POSTGRES, REGISTRY, RUNTIME, SENDER, SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
 };
 pub use self::checks::{
     APPROVALS_IMAGE, APPROVALS_NAMESPACE, APPROVERS_FILE, CHECKS_IMAGE, CHECKS_KEY, CHECKS_NAMESPACE,
@@ -31,6 +31,7 @@ pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, 
 pub use self::github::{
     GITHUB_TOKENS, LABELS, SECRET_VERSIONS, SETTINGS_TOKEN, UPDATE_AGE, UPDATES_BRANCH, UPDATES_TOKEN,
 };
+pub use self::packages::{POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite};
 pub use self::pins::{
     ACTIONS, ACTIONS_FILE, NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION,
 };

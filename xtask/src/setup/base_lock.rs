@@ -47,7 +47,7 @@ pub fn read() -> Result<LockedImages> {
     }
 }
 
-/// The same, as a commit has it in the repository of this folder.
+/// Like `read`, as a commit has it in the repository of this folder.
 pub fn of_commit(folder: &Utf8Path, sha: &str) -> Result<LockedImages> {
     let file = format!("{}/{FILE}", project::DEPLOY);
     let found = git::history::show_if_there(folder, sha, &file)

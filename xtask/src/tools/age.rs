@@ -8,7 +8,7 @@ pub fn encrypt<'a>(sh: &'a Shell, recipient: &str) -> Cmd<'a> {
     cmd!(sh, "age --encrypt --recipient {recipient}")
 }
 
-/// The same, as text.
+/// Like `encrypt`, as text.
 pub fn encrypt_armoured<'a>(sh: &'a Shell, recipient: &str) -> Cmd<'a> {
     cmd!(sh, "age --encrypt --armor --recipient {recipient}")
 }

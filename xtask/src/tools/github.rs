@@ -98,7 +98,7 @@ impl Api {
         self.get_beside(&self.of_repository(path))
     }
 
-    /// The same beside the repository: `/users/ada`.
+    /// Like `get`, beside the repository: `/users/ada`.
     pub fn get_beside(&self, path: &str) -> Result<Option<Value>> {
         match self.call(&Method::GET, path, None) {
             Ok((body, _)) => Ok(Some(body)),

@@ -265,7 +265,7 @@ impl Caller {
         Ok(begun)
     }
 
-    /// The same, and nobody else of the organisation has one from here meanwhile: what the caller may do can't change.
+    /// Like `begin`, and nobody else of the organisation has one from here meanwhile: what the caller may do can't change.
     pub async fn begin_alone(&self, app: &App, least: Role) -> Result<OrganisationTx, Error> {
         let mut begun = self.begin(app, least).await?;
         begun.wait_to_be_alone().await?;

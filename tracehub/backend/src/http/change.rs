@@ -68,7 +68,7 @@ pub struct ChangedSince<T> {
     current: T,
 }
 
-/// The same, to be answered.
+/// A [`ChangedSince`] with it as it is now, to be answered.
 pub fn changed_since(current: &impl Serialize) -> Result<Error, Error> {
     Ok(Error::Explained(Box::new(Explained {
         status: StatusCode::PRECONDITION_FAILED,

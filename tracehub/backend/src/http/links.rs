@@ -418,7 +418,7 @@ pub async fn find(database: &PgPool, hash: &[u8; 32]) -> sqlx::Result<Option<Lin
     }))
 }
 
-/// The same, for who comes with it. Nobody signs up any more, by an older link either, where that was put an end to.
+/// Like `find`, for who comes with it. Nobody signs up any more, by an older link either, where that was put an end to.
 async fn open(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {
     let found = find(&app.database, hash).await?;
     found.filter(|link| link.kind != Kind::SignUp || app.signs_up()).ok_or_else(gone)
@@ -447,7 +447,7 @@ impl LinkKind {
     }
 }
 
-/// The same for one that never was: nobody learns which there are.
+/// The answer to a link that is no more, and to one that never was: nobody learns which there are.
 fn gone() -> Error {
     let words = "this link was used already, has expired, or was taken back: please ask for another one";
     Error::of(StatusCode::GONE, "/problems/link-gone", words)

@@ -146,12 +146,12 @@ impl App {
         }
     }
 
-    /// The same, with a folder for papers.
+    /// Gives it a folder for papers.
     pub fn keeping(self, papers: Option<Store>) -> Self {
         Self { papers: papers.map(Arc::new), ..self }
     }
 
-    /// The same, where mail is sent from here by whoever hears this bell, and anybody may make an organisation where it is open.
+    /// Has mail sent from here by whoever hears this bell, and anybody may make an organisation where it is open.
     pub fn mailing(self, mail: Option<Bell>, is_open: bool) -> Self {
         Self { mail, is_open, ..self }
     }

@@ -49,7 +49,7 @@ impl Store {
         Ok(Self { folder, spare: SPARE })
     }
 
-    /// The same, which leaves so many bytes of the disk to others.
+    /// Leaves so many bytes of the disk to others.
     pub fn sparing(self, spare: u64) -> Self {
         Self { spare, ..self }
     }

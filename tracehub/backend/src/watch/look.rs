@@ -65,7 +65,7 @@ impl<'a> Watcher<'a> {
         Ok(Self { clocks, ..Self::at(table, Mounts::default())? })
     }
 
-    /// The same, where things are mounted elsewhere.
+    /// Like `new`, where things are mounted elsewhere.
     pub fn at(table: &'a Table, mounts: Mounts) -> anyhow::Result<Self> {
         let site: Uri = table.site.parse().context("the site's address")?;
         let config = Agent::config_builder()

@@ -50,7 +50,7 @@ impl Holes {
         })
     }
 
-    /// The same, for people.
+    /// Like `lines`, for people.
     pub fn say(&self) {
         self.lines().for_each(|line| terminal::say(paint::warn(line)));
     }

@@ -106,7 +106,7 @@ impl Access {
         variables.access(environment, domain).map_err(refuse)
     }
 
-    /// The same, to a machine whose key was agreed upon before.
+    /// Like `of_another_machine`, to a machine whose key was agreed upon before.
     pub fn of_known_machine(
         environment: &Environment,
         to: &str,

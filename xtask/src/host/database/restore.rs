@@ -77,7 +77,7 @@ impl LeasedDatabase<'_> {
         check_papers(&self.leased.fenced()?.papers().lacking(&named)?)
     }
 
-    /// The same, without the files. Gives the papers that the rows name.
+    /// Like `rehearse`, without the files. Gives the papers that the rows name.
     pub fn rehearse_rows(&self, dump: &Backup) -> Result<String> {
         let (database, scratch) = (self.leased.fenced()?.database(), scratch(DATABASE));
         database.verify(dump)?;

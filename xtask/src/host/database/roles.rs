@@ -28,7 +28,7 @@ impl LeasedDatabase<'_> {
         self.make_roles_of(&today)
     }
 
-    /// The same for these versions. Roles whose turn it is not keep the passwords that they have. It is done as the server's
+    /// Like `make_roles`, for these versions. Roles whose turn it is not keep the passwords that they have. It is done as the server's
     /// own user: not even root may read another user's files in there.
     pub fn make_roles_of(&self, versions: &BTreeMap<String, u32>) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;

@@ -145,7 +145,7 @@ impl Platform<'_> {
         told.ok_or_else(|| self.is_not_running(service))
     }
 
-    /// The same, for a program that errors call `name`; none when the service does not run.
+    /// Like `run_in`, for a program that errors call `name`; none when the service does not run.
     pub(super) fn ask_in(
         &self,
         service: &Service,

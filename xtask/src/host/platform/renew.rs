@@ -95,7 +95,7 @@ impl LeasedPlatform<'_> {
         Ok(())
     }
 
-    /// The same, and the database's roles are as they were.
+    /// Like `renew`, and the database's roles are as they were.
     pub(in crate::host) fn start_anew(&self, service: &str) -> Result<()> {
         self.finish_recreations()?;
         // Data are written to their end; requests get a little.

@@ -29,7 +29,7 @@ pub fn suite(task: &Context, name: &str) -> Result<()> {
     counts::run(task, &format!("{name}-suite"), test, HERE, panic::read)
 }
 
-/// The same, with every fault that takes long to try.
+/// Like `suite`, with every fault that takes long to try.
 pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
     let test = cargo::test_suite(&task.sh, name).args(["--", "--include-ignored"]);
     counts::run(task, &format!("{name}-suite-deep"), test, HERE, panic::read)

@@ -43,7 +43,7 @@ pub fn packages_of(sh: &Shell, image: &str) -> Result<BTreeSet<Part>> {
     known_packages(&id, |paths, into| Ok(copy::out_of_image(sh, image, paths, into)?))
 }
 
-/// The same, of an image by a name that never stands for another one, wherever it is: its id, its digest.
+/// Like `packages_of`, of an image by a name that never stands for another one, wherever it is: its id, its digest.
 pub fn known_packages(
     image: &str,
     copy: impl FnOnce(&[&str], &Utf8Path) -> Result<Vec<Copied>>,

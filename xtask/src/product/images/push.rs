@@ -21,7 +21,7 @@ pub fn ensure_client(yes: bool) -> Result<()> {
     setup::ensure(&[Tool::Docker, Tool::Buildx, Tool::Compose], yes)
 }
 
-/// The same, and what it takes to give an image another name.
+/// Like `ensure_client`, and what it takes to give an image another name.
 pub fn ensure_publisher(yes: bool) -> Result<()> {
     setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Buildx], yes)
 }

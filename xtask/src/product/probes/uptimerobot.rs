@@ -19,7 +19,7 @@ impl UptimeRobot {
         UptimeRobot::at("https://api.uptimerobot.com/v3", key)
     }
 
-    /// The same, elsewhere.
+    /// Like `new`, elsewhere.
     pub(super) fn at(base: &str, key: &str) -> UptimeRobot {
         let header = ("authorization", format!("Bearer {key}"));
         UptimeRobot(Api { base: base.to_owned(), header, name: "UptimeRobot" })

@@ -189,7 +189,7 @@ impl Supplied {
         }
     }
 
-    /// The same, as text.
+    /// Like `get`, as text.
     pub fn text(&self, variable: &str) -> Result<Option<String>> {
         let text = |value| {
             String::from_utf8(value).map_err(|_| refuse(format!("{variable} holds bytes that are not UTF-8")))
@@ -264,7 +264,7 @@ pub fn opens_another(environment: &Environment, key: &str) -> Result<Option<Stri
     Ok(None)
 }
 
-/// The same of every environment's.
+/// The [`problems`] of every environment.
 pub fn check_all() -> Result<()> {
     let problems: Vec<Vec<String>> = ENVIRONMENTS.iter().map(problems).collect::<Result<_>>()?;
     match problems.concat() {

@@ -155,7 +155,7 @@ pub fn rust_cache() -> Step {
     RUST_CACHE.step([("save-if", text(ON_PUSH))])
 }
 
-/// The same for jobs that compile xtask alone: whichever of them runs on a push keeps it for those that are started by
+/// Like `rust_cache`, for jobs that compile xtask alone: whichever of them runs on a push keeps it for those that are started by
 /// hand, when there is no time to lose.
 pub fn rust_cache_of_xtask() -> Step {
     RUST_CACHE.step([("shared-key", text("xtask")), ("save-if", text(ON_PUSH))])

@@ -82,7 +82,7 @@ impl Trial {
         Outcome { world, ends, guard_waited }
     }
 
-    /// The same with the next deploy at the end, in which nothing goes wrong.
+    /// This trial, with the next deploy at its end, in which nothing goes wrong.
     fn with_next(&self) -> Trial {
         let mut trial = self.clone();
         trial.acts.push(Act::deploy(next()));

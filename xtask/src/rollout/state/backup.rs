@@ -199,7 +199,7 @@ pub fn superfluous(backups: &[Backup], now: SystemTime) -> Vec<&str> {
     over(named.into_iter(), now)
 }
 
-/// The same, where only their names are known, oldest first. A name that has no time is somebody else's: it neither counts nor
+/// Like `superfluous`, where only their names are known, oldest first. A name that has no time is somebody else's: it neither counts nor
 /// goes.
 pub fn superfluous_names(names: &[String], now: SystemTime) -> Vec<&str> {
     let timed = names.iter().map(|name| (name.as_str(), time_of(name))).filter(|(_, at)| at.is_some());

@@ -91,7 +91,7 @@ impl Admin<'_> {
         self.long_script(name, script, arguments, Duration::from_secs(60))
     }
 
-    /// The same, for one that may take as long as this.
+    /// Like `script`, for one that may take as long as this.
     pub fn long_script(
         &self,
         name: &str,

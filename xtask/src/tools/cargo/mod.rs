@@ -38,7 +38,7 @@ pub fn clippy(sh: &Shell) -> Cmd<'_> {
         .env("SQLX_OFFLINE", "true")
 }
 
-/// The same for the [`SUITES`]: beside `--all-targets`, cargo passes over what is named.
+/// Like `clippy`, for the [`SUITES`]: beside `--all-targets`, cargo passes over what is named.
 pub fn clippy_of_suites(sh: &Shell) -> Cmd<'_> {
     let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
     cmd!(sh, "cargo clippy --locked --package xtask {suites...} --message-format json -- -D warnings")

@@ -192,7 +192,7 @@ pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Container>, Command
     labelled_within(sh, labels, REQUEST_TIMEOUT)
 }
 
-/// The same of an engine that has no longer than this for each of its answers.
+/// Like `labelled`, of an engine that has no longer than this for each of its answers.
 pub fn labelled_within(
     sh: &Shell,
     labels: &[String],

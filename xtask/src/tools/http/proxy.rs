@@ -33,7 +33,7 @@ pub fn of_process(uri: &Uri) -> Result<Option<Proxied>> {
     choose(uri, |name| std::env::var(name).ok())
 }
 
-/// The same, by other variables. ureq's own choice would look neither at the address's scheme nor at the domains under a name
+/// Like `of_process`, by other variables. ureq's own choice would look neither at the address's scheme nor at the domains under a name
 /// of `NO_PROXY`.
 pub fn choose(uri: &Uri, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Proxied>> {
     let first = |names: &[&'static str]| {

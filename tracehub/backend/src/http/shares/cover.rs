@@ -38,7 +38,7 @@ impl Cover {
         Self::find(tx, shipment).await?.ok_or(Error::NotFound)
     }
 
-    /// The same, if there is one.
+    /// Like `of`, if there is one.
     pub async fn find(tx: &mut OrganisationTx, shipment: Uuid) -> sqlx::Result<Option<Self>> {
         let found = sqlx::query_as!(
             Cover,

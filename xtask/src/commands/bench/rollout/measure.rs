@@ -55,7 +55,7 @@ pub fn under_load(port: u16, before: &str, work: impl FnOnce() -> Result<Done>) 
     under_load_of(RATE, port, before, work)
 }
 
-/// The same with so many requests a second.
+/// Like `under_load`, with so many requests a second.
 pub fn under_load_of(
     rate: u32,
     port: u16,

@@ -56,7 +56,7 @@ impl Ours<'_> {
         self.deploy_under(RATE, version)
     }
 
-    /// The same under so many requests a second.
+    /// Like `deploy`, under so many requests a second.
     pub fn deploy_under(&self, rate: u32, version: &Version) -> Result<Measured> {
         let before = self.live()?;
         let measured = Activity::of(format!("deploy {}", &version.commit[..12]), |_| {

@@ -37,7 +37,7 @@ pub fn page(rows: &[Row]) -> String {
     page
 }
 
-/// The same, on the terminal.
+/// Like `page`, on the terminal.
 pub fn say(rows: &[Row]) {
     for (title, case) in CASES {
         terminal::say(paint::strong(title));

@@ -39,7 +39,7 @@ pub fn none_is_found(task: &Context) -> Result<()> {
     task.run(lint::kingfisher(&task.sh, &kingfisher, &rules(), &copy))
 }
 
-/// The same, of every commit that leads here: what was removed can still be read.
+/// Like `none_is_found`, of every commit that leads here: what was removed can still be read.
 pub fn none_was_committed(task: &Context) -> Result<()> {
     let kingfisher = setup::require(Tool::Kingfisher)?;
     // Git's own folder: what lies beside it and is ignored is no commit.

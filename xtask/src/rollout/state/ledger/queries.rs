@@ -123,7 +123,7 @@ impl Ledger {
         self.platform_entry().map(|(_, record)| record).filter(|record| record.is_known())
     }
 
-    /// The same, when an attempt has come to a good end with it since.
+    /// Like `platform`, when an attempt has come to a good end with it since.
     pub fn proven_platform(&self) -> Option<&PlatformRecord> {
         let (at, record) = self.platform_entry().filter(|(_, record)| record.is_known())?;
         let is_good = |entry: &Entry| matches!(entry.event, Event::Ended { outcome: Outcome::Succeeded, .. });
