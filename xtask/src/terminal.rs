@@ -90,6 +90,13 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) {
     table::lines(headings, rows, width).iter().for_each(say);
 }
 
+/// A line whose text may be long: on a terminal it goes on below its own beginning.
+pub fn say_behind(head: &str, text: impl Display) {
+    let stdout = Term::stdout();
+    let width = stdout.is_term().then(|| usize::from(stdout.size().1));
+    table::behind(head, &text.to_string(), width).iter().for_each(say);
+}
+
 /// A time, for programs.
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -75,8 +75,15 @@ impl Smoke {
     fn use_it(&self, credentials: &monitor::Credentials) -> anyhow::Result<()> {
         let token = log_in(&self.api, credentials)?;
         let list = get(&self.api, LIST, Some(&token))?;
-        asked("the list of shipments", &list, "application/json").map(drop)
+        let list = asked("the list of shipments", &list, "application/json")?;
+        ensure!(is_list(&list), "the list of shipments has no items");
+        Ok(())
     }
+}
+
+/// Whether this is what a page of the list looks like, be it empty: `{}` or `null` would leave users before a blank page.
+fn is_list(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|page| page["items"].is_array())
 }
 
 /// Logs in at an API, and gives the token.
@@ -110,5 +117,18 @@ fn asked(what: &str, answer: &Answer, kind: &str) -> anyhow::Result<String> {
         200 => bail!("{what} is answered with the content-type {found}"),
         _ if found.contains("problem") => bail!("{what} is answered {answer}"),
         status => bail!("{what} is answered {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_list;
+
+    #[test]
+    fn a_list_has_its_items_be_there_none() {
+        assert!(is_list(r#"{"items":[],"next":null}"#));
+        for wrong in ["{}", "null", "[]", "", r#"{"items":null}"#] {
+            assert!(!is_list(wrong), "{wrong}");
+        }
     }
 }

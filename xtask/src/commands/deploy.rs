@@ -227,13 +227,13 @@ impl Deploy {
     }
 
     fn recorded_overrides(&self) -> Vec<String> {
-        self.overrides.iter().map(ToString::to_string).collect()
+        gate::recorded(&self.overrides)
     }
 
     /// The plan, from what these files and the rest of the host say.
     fn plan_of(&self, prepared: &Prepared, files: Files) -> Result<Planned> {
         let (release, environment) = (prepared.release(), prepared.environment());
-        gate::check_not_rolled_back(environment, &release, &files.ledger, &self.overrides)?;
+        gate::check_not_taken_back(environment, &release, &files.ledger, &self.overrides)?;
         let seen = Observed::beyond(files, &prepared.machine)?;
         let diverged = diverged::check(environment, &release, &seen, &self.overrides)?;
         history::check(&release, &seen, prepared.sources.migration_files(), &environment.name)?;

@@ -64,12 +64,23 @@ impl Releases {
 
 fn for_programs(seen: &Observed, release: &Release, faults: &Faults) -> Value {
     let Release { id, commit, subject, .. } = release;
-    json!({ "id": id, "commit": commit, "subject": subject, "state": state(seen, release), "faults": faults.of_release(id) })
+    let bad = seen.ledger.taken_back().get(id).map(RecordedAttempt::how_taken_back);
+    json!({
+        "id": id,
+        "commit": commit,
+        "subject": subject,
+        "state": state(seen, release),
+        "bad": bad,
+        "faults": faults.of_release(id),
+    })
 }
 
 fn say_kept(seen: &Observed, faults: &Faults) {
+    let taken_back = seen.ledger.taken_back();
     let row = |release: &Release| {
-        let faults: Vec<_> = faults.of_release(&release.id).iter().map(paint::bad).collect();
+        let bad = taken_back.get(&release.id).map(|by| format!("bad: {}", by.how_taken_back()));
+        let faults = faults.of_release(&release.id).iter().cloned();
+        let faults: Vec<_> = bad.into_iter().chain(faults).map(paint::bad).collect();
         let state = match state(seen, release) {
             state @ "live" => paint::good(state),
             state @ "warm" => paint::warn(state),

@@ -14,6 +14,7 @@ use super::progress::tell::{News, State, Teller};
 use super::refuse;
 use super::secrets::substitutes;
 use super::target::TargetArgs;
+use super::target::gate::{self, Override};
 use crate::host::Machine;
 use crate::product::images::Registry;
 use crate::rollout::host::{Files, Host};
@@ -33,12 +34,15 @@ pub struct Rollback {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// Which kept release; without it, the newest confirmed one that was never rolled back from
+    /// Which kept release; without it, the newest confirmed one that was not taken back and gets ready
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
     /// Also to a release that uses what a later migration took away: back up, then take that migration back first
     #[arg(long)]
     with_database: bool,
+    /// Also to a release whose deploy was undone: rolled-back="reason", which is recorded
+    #[arg(long = "override", value_name = "GATE=REASON", requires = "to")]
+    overrides: Vec<Override>,
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
@@ -49,6 +53,7 @@ pub struct Rollback {
 impl Rollback {
     /// A provisional switch is undone at once; otherwise, under the lease, the target gets the traffic.
     pub fn run(self) -> Result<()> {
+        gate::check_are_of("rolled-back", &self.overrides)?;
         let machine = self.target.clone().reach_without_engine()?;
         let files = machine.files()?;
         if self.plan {
@@ -91,7 +96,7 @@ impl Rollback {
             machine.prefetch_ready_check(warm)?;
         }
         let attempt = driver::settle(&leased)?;
-        let seen = Observed::of_rollback(attempt.settled.files.clone(), machine)?;
+        let seen = self.look(machine, attempt.settled.files.clone())?;
         if attempt.already_rolled_back(&request, suspect.as_ref(), &seen)? {
             return self.say_done_already(machine, &seen);
         }
@@ -99,12 +104,26 @@ impl Rollback {
         let plan = self.plan_of(machine, &seen)?;
         self.say_passed_over(&seen);
         say_substitutes(machine, release)?;
-        let times = driver::run(machine, &attempt, &plan, Vec::new())?;
+        let times = driver::run(machine, &attempt, &plan, gate::recorded(&self.overrides))?;
         self.say_result(machine, release, &times, &seen.unchecked(&release.id))
     }
 
+    /// Where no registry has them, images that are gone matter: who goes to the warm release waits for no look at them.
+    fn look(&self, machine: &Machine, files: Files) -> Result<Observed> {
+        let mut seen = Observed::of_rollback(files, machine)?;
+        let has_no_registry = machine.environment().is_here() && machine.engine_answers();
+        if self.to.is_none() && has_no_registry && seen.rollback_target() != seen.traffic.warm {
+            seen.images_gone = machine.missing_images(&seen.kept)?.into_keys().collect();
+        }
+        Ok(seen)
+    }
+
     fn request(&self) -> RollbackRequest<'_> {
-        RollbackRequest { to: self.to.as_deref(), with_database: self.with_database }
+        RollbackRequest {
+            to: self.to.as_deref(),
+            with_database: self.with_database,
+            also_taken_back: gate::is_open("rolled-back", &self.overrides),
+        }
     }
 
     fn plan_of(&self, machine: &Machine, seen: &Observed) -> Result<Plan> {
@@ -113,7 +132,7 @@ impl Rollback {
     }
 
     fn show_plan(&self, machine: &Machine, files: Files) -> Result<()> {
-        let seen = Observed::of_rollback(files, machine)?;
+        let seen = self.look(machine, files)?;
         let plan = self.plan_of(machine, &seen)?;
         self.say_passed_over(&seen);
         Preview::of(&plan).say(self.output);
@@ -221,6 +240,9 @@ impl Rollback {
     /// In words for whom typed it: what to type instead.
     fn refuse(&self, why: RollbackError, seen: &Observed) -> anyhow::Error {
         let environment = &self.target.environment().name;
+        if let RollbackError::TakenBack(..) = &why {
+            return gate::closed("rolled-back", format!("{why}\n  Nothing was changed."));
+        }
         refuse(match &why {
             RollbackError::NotKept(_) => {
                 let word = self.to.as_deref().unwrap_or_default();

@@ -7,9 +7,11 @@ mod platform;
 mod shipping;
 mod watcher;
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::backups::Backups;
 use self::errors::NewErrors;
@@ -30,6 +32,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::history::Differences;
 use crate::rollout::state::ledger::RecordedAttempt;
+use crate::rollout::state::release::ReleaseId;
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::{Condition, Health, started_again};
 use crate::tools::http::Shown;
@@ -103,7 +106,7 @@ impl Status {
                 "watched": watched,
                 "shipped_logs": shipping.as_ref().map(Shipping::for_programs),
                 "compared": compared.as_ref().and_then(|it| it.as_ref().ok()),
-                "parts": seen.parts,
+                "parts": parts_for_programs(&seen),
             })
         };
         self.output.say(for_programs, || {
@@ -114,7 +117,7 @@ impl Status {
                 shown.iter().for_each(https::say);
                 shipping.iter().for_each(|it| it.say(&machine.environment().name));
                 terminal::say(format_args!("  platform  {origin}"));
-                compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
+                compared.iter().for_each(|compared| terminal::say_behind("  ", in_words(compared)));
             }
             say_drift_of_database(&of_database);
             holes.iter().for_each(Holes::say);
@@ -145,7 +148,7 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&RecordedAttempt
     let url = machine.url().unwrap_or_default();
     terminal::say(format_args!("{environment}: {}{provisional}  {url}", paint::good(live)));
     if let Some(release) = seen.kept.iter().find(|release| &release.id == live) {
-        terminal::say(format_args!("  commit    {}  {}", &release.commit[..12], release.subject));
+        terminal::say_behind("  commit    ", format_args!("{}  {}", &release.commit[..12], release.subject));
     }
     if let Some(attempt) = attempt {
         terminal::say(format_args!("  since     {}, by {} ({})", ago(&attempt.at), attempt.by, attempt.kind));
@@ -211,7 +214,7 @@ fn say_drift_of_database(drift: &SchemaDrift) {
             terminal::say(paint::bad(
                 "the database is not what its migrations come to ('-' is missing, '+' is there):",
             ));
-            lines.iter().for_each(|line| terminal::say(format_args!("  {line}")));
+            lines.iter().for_each(|line| terminal::say_behind("  ", line));
         }
     }
 }
@@ -230,35 +233,44 @@ fn say_what_wants_attention(
         terminal::say(paint::warn(format_args!("  lease     {}", holder.trim())));
     }
     if let Some(unfinished) = seen.ledger.unfinished() {
-        let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
+        let at = unfinished.step.map_or(String::new(), |(step, until)| under_way(&step, until.as_deref()));
         let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
-        terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
+        terminal::say_behind(
+            "",
+            paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")),
+        );
     }
     for incident in seen.ledger.open_incidents() {
         let (of, by, when) = (incident.caused_by, incident.by, ago(&incident.opened));
-        terminal::say(paint::bad(format_args!("incident  {}: {of}, by {by} {when}", incident.why)));
+        terminal::say_behind(
+            "incident  ",
+            paint::bad(format_args!("{}: {of}, by {by} {when}", incident.why)),
+        );
     }
     for damage in seen.damage() {
-        terminal::say(paint::bad(of_ledger(&damage, environment)));
+        terminal::say_behind("", paint::bad(of_ledger(&damage, environment)));
     }
     if seen.ledger.is_cut {
         terminal::say("the ledger's last line was cut off: it is passed over, and closed by the next entry");
     }
     for line in drift {
-        terminal::say(format_args!("{} {line}", paint::warn("changed by hand:")));
+        terminal::say_behind(&format!("{} ", paint::warn("changed by hand:")), line);
     }
 }
 
 /// What of the kept releases is not as it was. Files of those that run are drift.
 fn say_faults(seen: &Observed, faults: &Faults) {
     for broken in &seen.broken {
-        terminal::say(paint::bad(format_args!(
-            "{} is damaged: {}. No rollback goes there, and a deploy removes it unless it is live or warm",
-            broken.id, broken.why
-        )));
+        terminal::say_behind(
+            "",
+            paint::bad(format_args!(
+                "{} is damaged: {}. No rollback goes there, and a deploy removes it unless it is live or warm",
+                broken.id, broken.why
+            )),
+        );
     }
     for (id, words) in faults.all().filter(|(id, _)| !seen.traffic.holds(id)) {
-        terminal::say(paint::warn(format_args!("kept, and not whole: {id}, {words}")));
+        terminal::say_behind("", paint::warn(format_args!("kept, and not whole: {id}, {words}")));
     }
 }
 
@@ -289,13 +301,46 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
         let state = if is_plain { words(part.state, part.health) } else { part.to_string() };
         let never_ended = part.restarts == 0 && part.exit_reason.is_empty();
         let state = health(part.state, part.health, never_ended, state);
-        rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
+        let of = traffic_of(seen, &part.release);
+        let of = of.map_or(part.release.to_string(), |of| format!("{}, {of}", part.release));
+        rows.push(vec![part.service.clone(), of, state, ago(&part.since)]);
     }
     if rows.is_empty() {
         return;
     }
     terminal::say("");
     terminal::table(&["part", "of", "health", "since"], &rows);
+}
+
+/// Which of two releases beside each other it is.
+fn traffic_of(seen: &Observed, release: &ReleaseId) -> Option<&'static str> {
+    let is = |it: &Option<ReleaseId>| it.as_ref() == Some(release);
+    if is(&seen.traffic.active) {
+        Some("live")
+    } else if is(&seen.traffic.warm) {
+        Some("warm")
+    } else {
+        None
+    }
+}
+
+fn parts_for_programs(seen: &Observed) -> Vec<Value> {
+    let part = |part: &Part| {
+        let mut told = json!(part);
+        told["traffic"] = json!(traffic_of(seen, &part.release));
+        told
+    };
+    seen.parts.iter().map(part).collect()
+}
+
+/// Where an attempt is, and how long that may last yet.
+fn under_way(step: &str, until: Option<&str>) -> String {
+    let left = until.and_then(|until| humantime::parse_rfc3339_weak(until).ok());
+    let left = left.and_then(|until| until.duration_since(SystemTime::now()).ok());
+    let left = left.map_or(String::new(), |left| {
+        format!(", over in {} at the latest", humantime::format_duration(Duration::from_secs(left.as_secs())))
+    });
+    format!(", at '{step}'{left}")
 }
 
 /// The attempt by which the live release got the traffic.
@@ -309,4 +354,30 @@ fn is_provisional(seen: &Observed) -> bool {
         .guard
         .as_ref()
         .is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.traffic.active)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::host::Files;
+    use crate::rollout::state::guard::Traffic;
+    use crate::rollout::state::ledger::Ledger;
+
+    #[test]
+    fn of_two_releases_beside_each_other_it_is_told_which_one_is_live() {
+        let id = |n: u32| -> ReleaseId { format!("2026010{n}t120000z-1a2b3c4d5e6f").parse().unwrap() };
+        let traffic = Traffic { active: Some(id(2)), warm: Some(id(1)), guard: None, maintenance: None };
+        let (ledger, kept, broken) = (Ledger::default(), Vec::new(), Vec::new());
+        let seen = Observed::from(Files { traffic, ledger, kept, broken });
+        let told = [1, 2, 3].map(|n| traffic_of(&seen, &id(n)));
+        assert_eq!(told, [Some("warm"), Some("live"), None]);
+    }
+
+    #[test]
+    fn how_long_a_step_may_last_yet_is_said_while_that_is_ahead() {
+        let until = humantime::format_rfc3339(SystemTime::now() + Duration::from_secs(125)).to_string();
+        assert!(under_way("watch", Some(&until)).starts_with(", at 'watch', over in 2m"), "{until}");
+        assert_eq!(under_way("watch", Some("2026-01-03T12:00:00Z")), ", at 'watch'");
+        assert_eq!(under_way("watch", None), ", at 'watch'");
+    }
 }

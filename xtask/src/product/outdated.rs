@@ -1,5 +1,5 @@
 //! What of all that TraceHub stands on has a newer version: the packages of the base images, by the distribution's lists; crates
-//! and npm's packages, by theirs. What could not be asked is said.
+//! and npm's packages, by theirs; GitHub's actions, by their tags. What could not be asked is said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use serde_json::Value;
 use xshell::cmd;
 
 use super::sbom::{Kind, Part};
+use super::updates::actions;
+use super::workflows::steps::Pin;
 use super::{frontend, images};
 use crate::project::{BASES, Base, FRONTEND, Suite};
 use crate::setup::base_images::{self, Origin};
@@ -23,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// Something with a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newer {
-    /// The base image that has it, or `Cargo.lock`, `package-lock.json`.
+    /// The base image that has it, or `Cargo.lock`, `package-lock.json`, `actions.json`.
     pub of: String,
     /// Its name.
     pub name: String,
@@ -59,13 +61,19 @@ pub fn ask() -> Result<Report> {
             Err(error) => report.not_asked.push(format!("{of}: {error:#}")),
         }
     }
-    report.not_asked.push(
-        "known holes of crates: `cargo xtask ci advisories` asks for them; GitHub's actions, which are pinned by commit: the \
-         registry of actions can't be asked without an account"
-            .to_owned(),
-    );
+    ask_actions(&mut report)?;
+    report.not_asked.push("known holes of crates: `cargo xtask ci advisories` asks for them".to_owned());
     report.keep()?;
     Ok(report)
+}
+
+/// By their tags, which are public.
+fn ask_actions(report: &mut Report) -> Result<()> {
+    for (name, pin) in actions::pins()? {
+        let asked = actions::newer_than(&name, &pin)?;
+        report.add_action(name, pin, asked);
+    }
+    Ok(())
 }
 
 fn ask_bases(report: &mut Report) -> Result<()> {
@@ -190,6 +198,19 @@ impl Report {
         serde_json::from_str(&std::fs::read_to_string(file()).ok()?).ok()
     }
 
+    fn add_action(&mut self, name: String, pin: Pin, asked: Result<actions::Newest, String>) {
+        match asked {
+            // Another major version is the newest, too: whether it is wanted is for a person to say.
+            Ok((same, other)) => {
+                let newest = other.or(same.map(|newest| newest.tag));
+                let of = actions::FILE.to_owned();
+                let newer = newest.map(|newest| Newer { of, name, has: pin.tag, newest, is_security: false });
+                self.newer.extend(newer);
+            }
+            Err(why) => self.not_asked.push(why),
+        }
+    }
+
     fn keep(&self) -> Result<()> {
         replace(&file(), &serde_json::to_vec_pretty(self)?)
     }
@@ -231,6 +252,21 @@ mod tests {
             rows,
             [["Cargo.lock", "serde", "1.0.228", "1.0.229"], ["Cargo.lock", "rand", "0.8.5", "0.8.6"]]
         );
+    }
+
+    #[test]
+    fn a_newer_action_is_named_and_one_that_can_not_be_asked_for_too() {
+        let pin = |tag: &str| Pin { tag: tag.to_owned(), commit: "a".repeat(40) };
+        let mut report = Report::default();
+        let mut add = |name: &str, asked| report.add_action(name.to_owned(), pin("v4.0.2"), asked);
+        add("a/same", Ok((Some(pin("v4.1.0")), None)));
+        add("a/other", Ok((Some(pin("v4.1.0")), Some("v5.0.0".to_owned()))));
+        add("a/newest", Ok((None, None)));
+        add("a/silent", Err("a/silent: no such host".to_owned()));
+        let rows: Vec<_> = report.newer.iter().map(Newer::row).collect();
+        let of = "actions.json";
+        assert_eq!(rows, [[of, "a/same", "v4.0.2", "v4.1.0"], [of, "a/other", "v4.0.2", "v5.0.0"]]);
+        assert_eq!(report.not_asked, ["a/silent: no such host"]);
     }
 
     #[test]

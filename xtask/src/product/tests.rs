@@ -47,7 +47,7 @@ fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_ar
     let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
     let deploy = plans::deploy(&new, &seen, &contracts, &limits);
     assert_eq!(deploy.not_needed, Vec::<String>::new(), "nothing takes longer than all steps");
-    let back = RollbackRequest { to: Some(old.id.as_str()), with_database: false };
+    let back = RollbackRequest { to: Some(old.id.as_str()), ..RollbackRequest::default() };
     let rollback = back.plan(&seen, &limits).expect("it is kept");
     for (what, plan, timeout) in
         [("a deploy", deploy, files::DEPLOY_TIMEOUT), ("a rollback", rollback, files::ROLLBACK_TIMEOUT)]
@@ -92,6 +92,7 @@ fn host_that_has_everything_to_do() -> Observed {
         parts,
         schema: [1, 2].map(|version| (version, String::new())).into(),
         is_engine_silent: false,
+        images_gone: std::collections::BTreeSet::new(),
     }
 }
 
@@ -105,6 +106,7 @@ fn began(release: &Release) -> Entry {
         to: Some(release.id.clone()),
         plan: Vec::new(),
         overrides: Vec::new(),
+        images: std::collections::BTreeMap::new(),
     };
     let (id, attempt) = (release.id.to_string(), release.id.to_string());
     Entry { v: FORMAT, id, at: String::new(), attempt, prev: String::new(), event }

@@ -61,6 +61,8 @@ pub struct SmokePaths {
     pub log_in: &'static str,
     /// Something that only a user is shown.
     pub list: &'static str,
+    /// The field of it that has the list itself.
+    pub items: &'static str,
     /// With which an OPTIONS of that is answered: who is allowed what is in its header.
     pub options_status: u16,
 }
@@ -72,6 +74,7 @@ pub const SMOKE_TEST: SmokePaths = SmokePaths {
     version: "/api/version",
     log_in: "/api/auth/login",
     list: "/api/shipments",
+    items: "items",
     options_status: 405,
 };
 

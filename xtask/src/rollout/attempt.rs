@@ -1,6 +1,7 @@
 //! An attempt, from the lease to its end: what every driver does, whatever it says of it to whom.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -183,7 +184,9 @@ impl<'a> Attempt<'a> {
         report: &dyn Report,
     ) -> Result<(), AttemptError> {
         let names = vec![step.name().to_owned()];
-        self.journal.write(self.began(goal, names, overrides)).map_err(AttemptError::Unwritten)?;
+        self.journal
+            .write(self.began(goal, names, overrides, BTreeMap::new()))
+            .map_err(AttemptError::Unwritten)?;
         apply_all(&[step], &self.of(report)).map_err(AttemptError::Stopped)
     }
 
@@ -194,7 +197,7 @@ impl<'a> Attempt<'a> {
         overrides: Vec<String>,
         report: &dyn Report,
     ) -> Result<Completed, AttemptError> {
-        let began = self.began(&plan.goal, plan.names(), overrides);
+        let began = self.began(&plan.goal, plan.names(), overrides, plan.watched.clone());
         self.journal.write(began).map_err(AttemptError::Unwritten)?;
         let (host, context) = (self.leased.host(), self.of(report));
         let counts = plan.is_watched().then(|| host.edge_counts().ok()).flatten();
@@ -208,9 +211,15 @@ impl<'a> Attempt<'a> {
         Ok(Completed { to_switch, to_confirm, took, unwritten })
     }
 
-    fn began(&self, goal: &Goal, plan: Vec<String>, overrides: Vec<String>) -> Event {
-        let Goal { kind, from, to } = goal.clone();
-        Event::Began { kind, by: self.by.clone(), lease: self.leased.number(), from, to, plan, overrides }
+    fn began(
+        &self,
+        goal: &Goal,
+        plan: Vec<String>,
+        overrides: Vec<String>,
+        images: BTreeMap<String, String>,
+    ) -> Event {
+        let (Goal { kind, from, to }, lease) = (goal.clone(), self.leased.number());
+        Event::Began { kind, by: self.by.clone(), lease, from, to, plan, overrides, images }
     }
 
     fn of<'r>(&'r self, report: &'r dyn Report) -> StepContext<'r> {

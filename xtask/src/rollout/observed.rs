@@ -35,6 +35,8 @@ pub struct Observed {
     pub schema: Applied,
     /// The engine was not asked: there are no parts, and the database is taken to have all that ever took something away.
     pub is_engine_silent: bool,
+    /// Kept releases of which an image is gone, and can't be pulled again; empty where nobody has looked.
+    pub images_gone: BTreeSet<ReleaseId>,
 }
 
 impl From<Files> for Observed {
@@ -48,6 +50,7 @@ impl From<Files> for Observed {
             parts: Vec::new(),
             schema: Applied::new(),
             is_engine_silent: false,
+            images_gone: BTreeSet::new(),
         }
     }
 }
@@ -222,8 +225,8 @@ impl Observed {
         self.parts.iter().filter(|part| part.is_running()).map(|part| part.release.clone()).collect()
     }
 
-    /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and was never
-    /// rolled back from.
+    /// Where a rollback goes that names no release: the newest confirmed one that is kept whole, has not the traffic,
+    /// was not taken back, and got ready when it was last tried.
     pub fn rollback_target(&self) -> Option<ReleaseId> {
         self.ways_back().find(|(_, unfit)| unfit.is_none()).map(|(id, _)| id)
     }
@@ -236,7 +239,7 @@ impl Observed {
     /// The releases that there is something of and that have not the traffic, the last one that was tried first, and why one is
     /// not fit to have it again.
     fn ways_back(&self) -> impl Iterator<Item = (ReleaseId, Option<String>)> {
-        let (confirmed, rolled_back_from) = (self.ledger.confirmed(), self.ledger.rolled_back_from());
+        let (confirmed, taken_back) = (self.ledger.confirmed(), self.ledger.taken_back());
         let mut seen: BTreeSet<ReleaseId> = self.traffic.active.iter().cloned().collect();
         self.ledger.attempts().into_iter().rev().filter_map(move |attempt| {
             let (id, is_confirmed) = (attempt.to?, attempt.confirmed);
@@ -245,20 +248,31 @@ impl Observed {
                 return None;
             }
             let broken = self.broken.iter().find(|broken| broken.id == id);
-            let is_kept = self.kept.iter().any(|kept| kept.id == id);
-            let unfit = if rolled_back_from.contains(&id) {
-                Some("somebody rolled back from it".to_owned())
+            let kept = self.kept.iter().find(|kept| kept.id == id);
+            let unfit = if let Some(by) = taken_back.get(&id) {
+                Some(by.how_taken_back())
             } else if let Some(broken) = broken {
                 Some(format!("it is damaged: {}", broken.why))
             } else if !is_confirmed {
                 let never_ready = self.ledger.never_ready(&id);
                 Some(never_ready.unwrap_or_else(|| "its switch was never confirmed".to_owned()))
+            } else if let Some(kept) = kept {
+                self.why_not_again(kept)
             } else {
-                (!is_kept).then(|| "its files are gone".to_owned())
+                Some("its files are gone".to_owned())
             };
-            let is_there = is_kept || broken.is_some() || self.traffic.holds(&id);
+            let is_there = kept.is_some() || broken.is_some() || self.traffic.holds(&id);
             is_there.then_some((id, unfit))
         })
+    }
+
+    /// Why a release that was confirmed, and is kept, would not get ready again. One that is warm and well does, whatever was.
+    fn why_not_again(&self, kept: &Release) -> Option<String> {
+        if self.traffic.holds(&kept.id) && (self.parts.is_empty() || self.is_ready(kept)) {
+            return None;
+        }
+        let images_gone = self.images_gone.contains(&kept.id).then(|| "its images are gone".to_owned());
+        images_gone.or_else(|| self.ledger.not_ready_again(&kept.id))
     }
 
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy

@@ -1,6 +1,7 @@
 //! A plan: steps as data, run in order with a journal, undone backwards when one fails.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -58,6 +59,8 @@ pub struct Goal {
 pub struct Plan {
     /// What they are for.
     pub goal: Goal,
+    /// The images of the release that it watches; none where it watches none.
+    pub watched: BTreeMap<String, String>,
     steps: Vec<Box<dyn Step>>,
     /// Why a step that one might expect is not needed.
     pub not_needed: Vec<String>,
@@ -66,7 +69,12 @@ pub struct Plan {
 impl Plan {
     /// Without a step yet.
     pub fn to(goal: Goal) -> Plan {
-        Plan { goal, steps: Vec::new(), not_needed: Vec::new() }
+        Plan { goal, watched: BTreeMap::new(), steps: Vec::new(), not_needed: Vec::new() }
+    }
+
+    /// It watches a release that is made of these.
+    pub fn watching(self, images: BTreeMap<String, String>) -> Plan {
+        Plan { watched: images, ..self }
     }
 
     /// Adds a step.

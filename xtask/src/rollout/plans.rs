@@ -65,6 +65,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
     };
     let warm = seen.traffic.warm.clone().filter(|id| !is_incompatible(id));
     Plan::to(Goal { kind: Kind::Deploy, from: from.clone(), to: Some(release.id.clone()) })
+        .watching(release.contents.images.clone())
         .when(!superfluous.is_empty(), nothing_to_prune(seen), |plan| {
             plan.then(Prune { releases: superfluous })
         })

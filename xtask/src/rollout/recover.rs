@@ -142,8 +142,10 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
     if outcome != Outcome::Succeeded {
         stop_unless_needed(leased, attempt.to.as_ref())?;
     }
-    let detail = Some("its driver died".to_owned());
-    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    // Whose word it was that took it back is not lost with the driver.
+    let by_person = guard.filter(|guard| guard.is_by_person());
+    let detail = by_person.and_then(Guard::why_taken_back).unwrap_or("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome, detail: Some(detail), to_switch_ms: None })?;
     let rolled_back = match guard.map(|guard| guard.state) {
         None => attempt.kind == Kind::Rollback && outcome == Outcome::Succeeded,
         Some(GuardState::Disarmed) => false,

@@ -2,7 +2,7 @@
 //! and from what is on the host.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
@@ -160,6 +160,7 @@ impl Draft {
             to: None,
             plan: Vec::new(),
             overrides: Vec::new(),
+            images: BTreeMap::new(),
         };
         let detail = Some(detail.to_owned());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail, to_switch_ms: None };
@@ -210,7 +211,10 @@ impl Draft {
         let kind = if was_rolled_back { Kind::Rollback } else { Kind::Deploy };
         let release = files.kept.iter().find(|kept| &kept.id == live);
         let end = self.ledger.entries.len();
-        self.add(end, kind, warm.cloned(), live, release, began(live));
+        // It has the traffic by somebody's hand: nothing has watched it since it was taken back.
+        let is_taken_back = kind == Kind::Deploy && self.ledger.taken_back().contains_key(live);
+        let from = if is_taken_back { Some(live) } else { warm };
+        self.add(end, kind, from.cloned(), live, release, began(live));
         self.unknown.push(format!("who gave {live} the traffic, and when"));
         if let Some(warm) = warm.filter(|_| was_rolled_back) {
             self.unknown
@@ -238,6 +242,7 @@ impl Draft {
             to: Some(to.clone()),
             plan: Vec::new(),
             overrides: Vec::new(),
+            images: BTreeMap::new(),
         };
         let confirmed = Event::Confirmed {
             release: to.clone(),

@@ -117,6 +117,7 @@ mod tests {
                 to,
                 plan,
                 overrides,
+                images: Default::default(),
             }));
             if release.migrations.len() == 2 {
                 let (images, commit) = (Default::default(), String::new());

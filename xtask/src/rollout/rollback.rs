@@ -6,6 +6,7 @@ use super::host::{Files, Host};
 use super::observed::Observed;
 use super::plan::Plan;
 use super::plans;
+use super::state::ledger::Kind;
 use super::state::ledger::damage::Damage;
 use super::state::release::{Release, ReleaseId};
 use super::steps::schema::versions;
@@ -14,10 +15,12 @@ use crate::rollout::limits::Limits;
 /// What a rollback is asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RollbackRequest<'a> {
-    /// The release to go to; without a word the newest confirmed one that was never rolled back from.
+    /// The release to go to; without a word the newest confirmed one that was not taken back and gets ready.
     pub to: Option<&'a str>,
     /// Also to one that uses what a migration took away: that is taken back first.
     pub with_database: bool,
+    /// Also to one whose deploy was undone once users had it.
+    pub also_taken_back: bool,
 }
 
 /// Why there is no way back.
@@ -25,7 +28,7 @@ pub struct RollbackRequest<'a> {
 pub enum RollbackError {
     /// No release is good enough.
     #[error(
-        "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
+        "there is no earlier release to go back to: none that is kept was confirmed, was not taken back and gets ready"
     )]
     Nowhere,
     /// Which one had the traffic before is written in what is damaged.
@@ -40,6 +43,9 @@ pub enum RollbackError {
     /// It can't have the traffic, and two minutes of waiting would not change that.
     #[error("{0} can't have the traffic: {1}. Only a deploy gives it a new try")]
     NeverReady(ReleaseId, String),
+    /// The watch, or a person while it was watched, took the traffic back from it.
+    #[error("{0} was taken back: {1}")]
+    TakenBack(ReleaseId, String),
     /// Its manifest is not as it was written.
     #[error("what is kept of {0} is damaged: {1}. It is not that release any more")]
     Broken(ReleaseId, &'static str),
@@ -78,6 +84,11 @@ impl RollbackRequest<'_> {
         }
         if let Some(why) = seen.ledger.never_ready(&release.id) {
             return Err(RollbackError::NeverReady(release.id.clone(), why));
+        }
+        // Who goes forth again, to one that somebody rolled back from, knows both.
+        let undone = seen.ledger.taken_back().remove(&release.id).filter(|by| by.kind == Kind::Deploy);
+        if let Some(by) = undone.filter(|_| !self.also_taken_back) {
+            return Err(RollbackError::TakenBack(release.id.clone(), by.how_taken_back()));
         }
         Ok(release)
     }

@@ -24,6 +24,16 @@ pub fn lines(headings: &[&str], rows: &[Vec<String>], width: Option<usize>) -> V
     [&headings].into_iter().chain(rows).flat_map(|row| row_of(row, &widths)).collect()
 }
 
+/// A text behind a head; where both are wider than `width`, the text goes on below its own beginning.
+pub fn behind(head: &str, text: &str, width: Option<usize>) -> Vec<String> {
+    let taken = measure_text_width(head);
+    let width = width.map_or(usize::MAX, |width| width.saturating_sub(taken).max(NARROWEST));
+    let lines = wrap(text, width).into_iter().enumerate();
+    lines
+        .map(|(at, line)| if at == 0 { format!("{head}{line}") } else { " ".repeat(taken) + &line })
+        .collect()
+}
+
 /// Takes from the widest of them, until they are within that together, or none can be made narrower.
 fn fit(widths: &mut [usize], most: usize) {
     while widths.iter().sum::<usize>() > most {
@@ -101,6 +111,22 @@ mod tests {
         // Nobody's terminal: each row is one line, whatever reads it.
         assert_eq!(plain(&rows, None)[2], format!("another  {long}  1 min ago"));
         assert_eq!(plain(&rows, Some(200)), plain(&rows, None));
+    }
+
+    #[test]
+    fn a_long_text_goes_on_below_its_own_beginning() {
+        let (head, text) =
+            ("  commit    ", "0123456789ab  A subject that is longer than the terminal is wide");
+        assert_eq!(
+            behind(head, text, Some(40)),
+            [
+                "  commit    0123456789ab A subject that",
+                "            is longer than the terminal",
+                "            is wide",
+            ]
+        );
+        assert_eq!(behind(head, text, None), [format!("{head}{text}")]);
+        assert_eq!(behind(head, text, Some(100)), behind(head, text, None));
     }
 
     #[test]

@@ -30,11 +30,14 @@ impl NewErrors {
     pub fn say(&self) {
         match &self.found {
             Ok(0) => {}
-            Ok(count) => terminal::say(paint::bad(format_args!(
-                "  errors    {count} kinds that were never seen before this release: {}",
-                self.page
-            ))),
-            Err(why) => terminal::say(paint::dim(format_args!("  errors    unknown: {why}"))),
+            Ok(count) => terminal::say_behind(
+                "  errors    ",
+                paint::bad(format_args!(
+                    "{count} kinds that were never seen before this release: {}",
+                    self.page
+                )),
+            ),
+            Err(why) => terminal::say_behind("  errors    ", paint::dim(format_args!("unknown: {why}"))),
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::product::checks::digests;
 use crate::product::secrets::Supplied;
 use crate::project::{self, Environment};
 use crate::rollout::state::guard::written;
-use crate::rollout::state::ledger::{Ledger, RecordedAttempt};
+use crate::rollout::state::ledger::damage::Damage;
+use crate::rollout::state::ledger::{Kind, Ledger, RecordedAttempt};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::Release;
 use crate::tools::git::{self, Commit};
@@ -22,10 +23,10 @@ use crate::workspace;
 /// Each gate: the name that an override gives, and what it asks for.
 pub const GATES: &[(&str, &str)] = &[
     ("branch", "the commit is on the default branch"),
-    ("staging", "staging has confirmed these very images, and has not rolled back from them"),
+    ("staging", "staging has watched and confirmed these very images, and has not taken them back"),
     ("checks", "the checks of the commit have passed with these very images"),
     ("approval", "somebody else than who deploys has approved of the commit with these very images"),
-    ("rolled-back", "nobody has rolled back from these very images here"),
+    ("rolled-back", "these very images were not taken back here, by a rollback or by a watch"),
     ("platform", "staging runs this very platform, when one is made or changed"),
     ("diverged", "it contains the commit that has the traffic"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
@@ -93,6 +94,19 @@ pub fn is_open(gate: &str, overrides: &[Override]) -> bool {
     overrides.iter().any(|open| open.gate == gate)
 }
 
+/// As the ledger keeps them.
+pub fn recorded(overrides: &[Override]) -> Vec<String> {
+    overrides.iter().map(ToString::to_string).collect()
+}
+
+/// Refuses gates that a command does not ask for.
+pub fn check_are_of(gate: &str, overrides: &[Override]) -> Result<()> {
+    match overrides.iter().find(|open| open.gate != gate) {
+        Some(other) => Err(refuse(format!("this asks for no gate {:?}: its only one is {gate}", other.gate))),
+        None => Ok(()),
+    }
+}
+
 pub fn closed(gate: &str, why: String) -> anyhow::Error {
     let todo = format!("`--override {gate}=\"reason\"` opens this gate by hand; the reason is recorded.");
     Failure { exit: Exit::Gate, message: format!("{why}\n  {todo}") }.into()
@@ -124,28 +138,41 @@ fn check_confirmed(
     images: Option<&BTreeMap<String, String>>,
 ) -> Result<()> {
     let ledger = read_ledger(before, environment, "staging")?;
-    let wanted = images.map(digests);
     let (name, sha) = (&before.name, &commit.sha[..12]);
-    if wanted.is_some()
-        && ledger.confirmed_images().iter().any(|confirmed| Some(digests(confirmed)) == wanted)
-    {
-        let rolled_back = ledger.rolled_back(|images| Some(digests(images)) == wanted);
-        let refuse = |attempt: RecordedAttempt| {
-            closed("staging", format!("{name} has taken {sha} back ({}): {}", commit.subject, told(&attempt)))
-        };
-        return rolled_back.map_or(Ok(()), |attempt| Err(refuse(attempt)));
-    }
-    Err(closed(
-        "staging",
-        format!(
-            "{name} has not confirmed the images of {sha} ({}): `cargo xtask deploy --env {name} --version {sha}` first",
+    let why = match images.map(|images| why_not_proven(&ledger, images)) {
+        Some(None) => return Ok(()),
+        Some(Some(NotProven::TakenBack(by))) => {
+            format!("{name} has taken {sha} back ({}): {}", commit.subject, told(&by))
+        }
+        Some(Some(NotProven::Unwatched)) | None => format!(
+            "{name} has not confirmed the images of {sha} ({}): `cargo xtask deploy --env {name} --version {sha}` first. Only a \
+             deploy watches what it confirms: where something else gave it the traffic there, `cargo xtask rollback --env {name}` comes before",
             commit.subject
         ),
-    ))
+    };
+    Err(closed("staging", why))
 }
 
-/// Refuses images from which somebody has rolled back in this environment, where that matters.
-pub fn check_not_rolled_back(
+/// Why images do not count as tried where this ledger is from.
+#[derive(Debug, PartialEq)]
+enum NotProven {
+    /// They were taken back there.
+    TakenBack(Box<RecordedAttempt>),
+    /// No deploy of them was watched and confirmed.
+    Unwatched,
+}
+
+fn why_not_proven(ledger: &Ledger, images: &BTreeMap<String, String>) -> Option<NotProven> {
+    let wanted = digests(images);
+    let is_such = |attempt: &RecordedAttempt| !wanted.is_empty() && digests(&attempt.images) == wanted;
+    match ledger.taken_back_all(is_such) {
+        Some(by) => Some(NotProven::TakenBack(Box::new(by))),
+        None => (!ledger.has_proven(is_such)).then_some(NotProven::Unwatched),
+    }
+}
+
+/// Refuses images that were taken back in this environment, by a rollback or by a watch, where that matters.
+pub fn check_not_taken_back(
     environment: &Environment,
     release: &Release,
     ledger: &Ledger,
@@ -155,7 +182,11 @@ pub fn check_not_rolled_back(
         return Ok(());
     }
     let wanted = digests(&release.contents.images);
-    match ledger.rolled_back(|images| digests(images) == wanted) {
+    // An entry from before a deploy wrote down its images has the release alone.
+    let is_such = |attempt: &RecordedAttempt| {
+        digests(&attempt.images) == wanted || attempt.to.as_ref() == Some(&release.id)
+    };
+    match ledger.taken_back_all(is_such) {
         Some(attempt) => {
             let (name, commit) = (&environment.name, short(&release.commit));
             let why = format!("{name} has taken {commit} back: {}", told(&attempt));
@@ -200,9 +231,10 @@ pub fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 
-/// Who went back, from what, and when.
+/// Who took which release back, when, and why.
 fn told(attempt: &RecordedAttempt) -> String {
-    format!("{} rolled back from {} at {}", attempt.by, written(attempt.from.as_ref()), attempt.at)
+    let release = if attempt.kind == Kind::Rollback { &attempt.from } else { &attempt.to };
+    format!("{}: {}", written(release.as_ref()), attempt.how_taken_back())
 }
 
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
@@ -222,12 +254,23 @@ pub fn read_ledger(environment: &Environment, by: &Environment, gate: &str) -> R
     let text = ssh::forced_command(&access.destination)
         .with_context(|| format!("reading the ledger of {}", environment.name))
         .map_err(|error| closed(gate, format!("{error:#}")))?;
-    Ok(Ledger::parse(&text))
+    check_whole(Ledger::parse(&text), environment, gate)
+}
+
+/// What a line said that can't be read is not known: it may have taken back what the others confirm.
+fn check_whole(ledger: Ledger, environment: &Environment, gate: &str) -> Result<Ledger> {
+    if ledger.damaged.is_empty() {
+        return Ok(ledger);
+    }
+    let (name, damage) = (&environment.name, Damage::Lines(ledger.damaged));
+    let todo = format!("`cargo xtask recover --ledger --env {name}` makes it anew");
+    Err(closed(gate, format!("of {name}, {damage}, and may have taken back what it confirms: {todo}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::state::ledger::{Entry, Event, FORMAT, Outcome};
 
     #[test]
     fn an_override_names_one_gate_and_a_reason() {
@@ -238,6 +281,91 @@ mod tests {
         {
             assert!(wrong.parse::<Override>().is_err(), "{wrong}");
         }
+    }
+
+    fn images(digest: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("backend".to_owned(), format!("a-registry/backend@sha256:{digest}"))])
+    }
+
+    /// One attempt in which a release of such images was given the traffic; confirmed, or undone by its watch.
+    fn attempt(number: u32, kind: Kind, digest: &str, is_confirmed: bool) -> Vec<Entry> {
+        let id = |n: u32| format!("2026010{n}t120000z-1a2b3c4d5e6f").parse().expect("an id");
+        let (release, images) = (id(digest.parse().expect("a digit")), images(digest));
+        let began = Event::Began {
+            kind,
+            by: "ada@desk".into(),
+            lease: 1,
+            from: Some(id(9)),
+            to: Some(release),
+            plan: Vec::new(),
+            overrides: Vec::new(),
+            images: if kind == Kind::Deploy { images.clone() } else { BTreeMap::new() },
+        };
+        let confirmed =
+            Event::Confirmed { release: id(digest.parse().expect("a digit")), images, commit: String::new() };
+        let (outcome, detail) = match is_confirmed {
+            true => (Outcome::Succeeded, None),
+            false => (Outcome::Undone, Some("watch: backend is exited".to_owned())),
+        };
+        let ended = Event::Ended { outcome, detail, to_switch_ms: None };
+        let events = [Some(began), is_confirmed.then_some(confirmed), Some(ended)];
+        let entry = |event| Entry {
+            v: FORMAT,
+            id: String::new(),
+            at: String::new(),
+            attempt: format!("a{number}"),
+            prev: String::new(),
+            event,
+        };
+        events.into_iter().flatten().map(entry).collect()
+    }
+
+    #[test]
+    fn production_takes_what_a_watch_confirmed_and_not_what_one_took_back_or_only_a_rollback_brought() {
+        let why = |attempts: &[(Kind, &str, bool)]| {
+            let attempts = (0..).zip(attempts);
+            let entries =
+                attempts.flat_map(|(n, (kind, digest, ok))| attempt(n, *kind, digest, *ok)).collect();
+            why_not_proven(&Ledger { entries, ..Ledger::default() }, &images("1"))
+        };
+        let (good, bad) = ((Kind::Deploy, "1", true), (Kind::Deploy, "1", false));
+        let back_to_it = (Kind::Rollback, "1", true);
+        let is_taken_back = |why: Option<NotProven>| matches!(why, Some(NotProven::TakenBack(_)));
+        assert_eq!(why(&[good]), None);
+        assert_eq!(why(&[good, (Kind::Deploy, "2", true), back_to_it]), None);
+        assert_eq!(why(&[(Kind::Deploy, "2", true)]), Some(NotProven::Unwatched));
+        assert_eq!(why(&[back_to_it]), Some(NotProven::Unwatched));
+        assert!(is_taken_back(why(&[bad])));
+        assert!(is_taken_back(why(&[bad, back_to_it])));
+        assert!(is_taken_back(why(&[good, bad])));
+        assert_eq!(why(&[bad, good]), None);
+    }
+
+    #[test]
+    fn a_damaged_ledger_confirms_nothing_and_the_way_out_is_named() {
+        let staging = Environment::named("staging").expect("an environment");
+        let damaged = Ledger { damaged: vec![3], ..Ledger::default() };
+        let why = format!("{:#}", check_whole(damaged, &staging, "staging").expect_err("it is damaged"));
+        for word in ["line 3", "`cargo xtask recover --ledger --env staging`", "--override staging="] {
+            assert!(why.contains(word), "{word}: {why}");
+        }
+        assert!(check_whole(Ledger::default(), &staging, "staging").is_ok());
+    }
+
+    #[test]
+    fn what_was_taken_back_here_is_refused_by_its_images_and_opened_by_a_reason() {
+        let production = Environment::named("production").expect("an environment");
+        let ledger = Ledger { entries: attempt(1, Kind::Deploy, "1", false), ..Ledger::default() };
+        // Other settings: another release of the same images.
+        let mut release = crate::rollout::simulation::release(3, 1);
+        release.contents.images = images("1");
+        let why =
+            check_not_taken_back(&production, &release, &ledger, &[]).expect_err("its watch failed here");
+        assert!(format!("{why:#}").contains("backend is exited"), "{why:#}");
+        let open = ["rolled-back=the database was down then".parse().expect("a reason")];
+        assert!(check_not_taken_back(&production, &release, &ledger, &open).is_ok());
+        release.contents.images = images("2");
+        assert!(check_not_taken_back(&production, &release, &ledger, &[]).is_ok());
     }
 
     #[test]

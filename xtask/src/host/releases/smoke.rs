@@ -132,6 +132,11 @@ pub(super) fn is_unknown(told: &Finished) -> bool {
     told.status.code() == Some(USAGE)
 }
 
+/// Whether this is what a page of the list looks like, be it empty: `{}` or `null` would leave users before a blank page.
+fn is_list(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|page| page[SMOKE_TEST.items].is_array())
+}
+
 /// Somebody who uses the product at its public address.
 struct Browser {
     url: String,
@@ -174,9 +179,10 @@ impl Browser {
         let answered: Value =
             serde_json::from_str(&log_in.body).context("a log-in is answered with no JSON")?;
         let token = answered["token"].as_str().context("a log-in gives no token")?;
-        self.asked("the list", "application/json", |client, url| {
+        let list = self.asked("the list", "application/json", |client, url| {
             client.get_as(&format!("{url}{}", SMOKE_TEST.list), token, REQUEST_TIMEOUT)
         })?;
+        ensure!(is_list(&list.body), "the list, through the edge, has no {}", SMOKE_TEST.items);
         for path in [SMOKE_TEST.list, SMOKE_TEST.version].iter().cycle().take(SAMPLES) {
             let answer = self.client.get_as(&format!("{}{path}", self.url), token, REQUEST_TIMEOUT)?;
             self.requests = self.requests.and(EdgeCounts::one(answer.status));
@@ -201,5 +207,19 @@ impl Browser {
         let found = answer.header("content-type").unwrap_or("nothing");
         ensure!(found.contains(kind), "{what}, through the edge, is answered with the content-type {found}");
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_its_items_be_there_none() {
+        assert!(is_list(r#"{"items":[],"next":null}"#));
+        assert!(is_list(r#"{"items":[{"id":"1"}],"next":"2"}"#));
+        for wrong in ["{}", "null", "[]", "", r#"{"items":null}"#, r#"{"items":{}}"#, "<html>"] {
+            assert!(!is_list(wrong), "{wrong}");
+        }
     }
 }

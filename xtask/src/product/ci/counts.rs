@@ -41,7 +41,11 @@ pub fn run(
     task.add_figure(&counts.to_string());
     let of_task = Kept { folder: workspace::local_dir().join("ci/store/tests").join(name) };
     match merge_base::of(task) {
-        Ok(Some(base)) => of_task.compare(workspace::root(), &base, &counts)?,
+        Ok(Some(base)) => {
+            if let Some(why) = of_task.compare(workspace::root(), &base, &counts)? {
+                task.line(&format!("not compared: {why}"));
+            }
+        }
         Ok(None) => {}
         // The tests ran, and passed: what can't be compared here is compared elsewhere.
         Err(error) if error.is::<Unavailable>() => task.line(&format!("not compared: {error:#}")),
@@ -56,10 +60,15 @@ struct Kept {
 }
 
 impl Kept {
-    /// Fails when there are fewer tests than at `base`, or more of them ignored, and no commit since says why.
-    fn compare(&self, root: &Utf8Path, base: &str, counts: &Counts) -> Result<()> {
-        let Some((commit, before)) = self.newest(root, base)? else { return Ok(()) };
-        let Some(worse) = counts.worse_than(&before) else { return Ok(()) };
+    /// Fails when there are fewer tests than at `base`, or more of them ignored, and no commit since says why. Says why there is
+    /// nothing to compare with, where that is so.
+    fn compare(&self, root: &Utf8Path, base: &str, counts: &Counts) -> Result<Option<String>> {
+        let Some((commit, before)) = self.newest(root, base)? else {
+            let base = &base[..base.len().min(12)];
+            let why = format!("no count of {base}, or of the {MAX_COMMITS} commits up to it, is kept here");
+            return Ok(Some(why));
+        };
+        let Some(worse) = counts.worse_than(&before) else { return Ok(None) };
         if git::history::trailers(root, base, "HEAD", TRAILER)?.unwrap_or_default().is_empty() {
             let commit = git::commit(root, &commit)?;
             bail!(
@@ -69,7 +78,7 @@ impl Kept {
                 commit.subject
             );
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The count of that commit, or of the last one before it that is known: a task whose inputs a commit has not changed does
@@ -120,11 +129,13 @@ mod tests {
         let kept = Kept { folder: root.join(".git/counts") };
         let counts = |run, ignored| Counts { run, ignored };
         let first = commit("first");
-        assert!(kept.compare(root, &first, &counts(1, 0)).is_ok(), "nothing is known");
+        let why =
+            kept.compare(root, &first, &counts(1, 0)).unwrap().expect("nothing is known, which is said");
+        assert!(why.starts_with(&format!("no count of {}", &first[..12])), "{why}");
         kept.keep(root, &counts(10, 1)).unwrap();
         let base = commit("second, which changed no test");
         commit("third");
-        assert!(kept.compare(root, &base, &counts(10, 1)).is_ok());
+        assert_eq!(kept.compare(root, &base, &counts(10, 1)).unwrap(), None);
         for worse in [counts(9, 1), counts(12, 2)] {
             let error = kept.compare(root, &base, &worse).unwrap_err().to_string();
             assert!(error.contains(&first[..12]) && error.contains("Fewer-Tests: reason"), "{error}");

@@ -121,7 +121,7 @@ pub(super) const UNDRILLED: &[(&str, &str)] = &[
         "users notice nothing; the deploy suite's trials of `manual_changes` do it",
     ),
     (
-        "A kept release is 'damaged', has 'images gone', or was 'never ready'",
+        "A kept release is 'damaged', 'bad', has 'images gone', or was 'never ready'",
         "users notice nothing; the deploy suite's trials of `manual_changes` and of `rollouts` do it",
     ),
     (

@@ -33,6 +33,7 @@ impl Story {
             to: Some(id(to)),
             plan: vec![],
             overrides: vec![],
+            images: std::collections::BTreeMap::new(),
         };
         self.add(attempt, seconds, began);
     }

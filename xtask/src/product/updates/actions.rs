@@ -18,28 +18,46 @@ pub const FILE: &str = "actions.json";
 /// For one list of tags.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Writes the pins, and the workflow files with them.
-pub fn apply() -> Result<Report> {
+/// What is pinned.
+pub fn pins() -> Result<Pins> {
     let file = workspace::root().join(ACTIONS_FILE);
     let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
-    let mut pins: Pins = serde_json::from_str(&text).with_context(|| format!("reading {file}"))?;
+    serde_json::from_str(&text).with_context(|| format!("reading {file}"))
+}
+
+/// A newer pin of the same major version, and the newest tag of another one.
+pub type Newest = (Option<Pin>, Option<String>);
+
+/// What is newer than a pin. The inner error says in a line why that
+/// can't be known.
+pub fn newer_than(name: &str, pin: &Pin) -> Result<Result<Newest, String>> {
+    // Tags are public: no log-in, which another account's address in the configuration could be given.
+    let (sh, url) = (shell(), format!("https://github.com/{name}"));
+    let asked = Run::new(
+        cmd!(sh, "git -c credential.helper= ls-remote --tags {url}").env("GIT_TERMINAL_PROMPT", "0"),
+    );
+    match asked.timeout(TIMEOUT).text() {
+        Ok(told) => Ok(Ok(newest(&told, &pin.tag))),
+        Err(error @ CommandError::Interrupted) => Err(error.into()),
+        Err(error) => {
+            let words = error.to_string();
+            Ok(Err(format!("{name}: {}", words.lines().last().unwrap_or_default().trim())))
+        }
+    }
+}
+
+/// Writes the pins, and the workflow files with them.
+pub fn apply() -> Result<Report> {
+    let (file, mut pins) = (workspace::root().join(ACTIONS_FILE), pins()?);
     let (mut report, mut lines) = (Report::default(), Vec::new());
     for (name, pin) in &mut pins {
-        // Tags are public: no log-in, which another account's address in the configuration could be given.
-        let (sh, url) = (shell(), format!("https://github.com/{name}"));
-        let asked = Run::new(
-            cmd!(sh, "git -c credential.helper= ls-remote --tags {url}").env("GIT_TERMINAL_PROMPT", "0"),
-        );
-        let told = match asked.timeout(TIMEOUT).text() {
-            Ok(told) => told,
-            Err(error @ CommandError::Interrupted) => return Err(error.into()),
-            Err(error) => {
-                let words = error.to_string();
-                report.left.push(format!("{name}: {}", words.lines().last().unwrap_or_default().trim()));
+        let (newest, major) = match newer_than(name, pin)? {
+            Ok(newer) => newer,
+            Err(why) => {
+                report.left.push(why);
                 continue;
             }
         };
-        let (newest, major) = newest(&told, &pin.tag);
         report.left.extend(major.map(|tag| format!("{name} {}: {tag} is another major version", pin.tag)));
         let Some(newest) = newest else { continue };
         let line = |pin: &Pin| format!("{name}@{} # {}", pin.commit, pin.tag);
@@ -76,7 +94,7 @@ fn to_text(pins: &Pins) -> Result<String> {
 }
 
 /// Of what `git ls-remote --tags` prints: a newer one of the same major version, and the newest one of another.
-fn newest(told: &str, tag: &str) -> (Option<Pin>, Option<String>) {
+fn newest(told: &str, tag: &str) -> Newest {
     let Some(has) = version(tag) else { return (None, None) };
     let (mut same, mut other) = (None, None);
     // Of a tag with a message, the line behind it has the commit, `^{}`.

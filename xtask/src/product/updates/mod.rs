@@ -1,7 +1,7 @@
 //! Everything of other people's making that can move, moved: base images, crates and npm's packages within the versions that our
 //! manifests allow, GitHub's actions within their major version.
 
-mod actions;
+pub mod actions;
 pub mod check;
 mod crates;
 pub mod narrow;

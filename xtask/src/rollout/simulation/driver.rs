@@ -184,7 +184,7 @@ impl<H: Leasable> Operator<'_, H> {
 }
 
 fn back(to: &Option<ReleaseId>) -> RollbackRequest<'_> {
-    RollbackRequest { to: to.as_ref().map(ReleaseId::as_str), with_database: true }
+    RollbackRequest { to: to.as_ref().map(ReleaseId::as_str), with_database: true, also_taken_back: true }
 }
 
 impl fmt::Display for Act {

@@ -13,6 +13,7 @@ pub mod recorder;
 mod ruins;
 mod silent_engine;
 mod single;
+mod taken_back;
 mod trial;
 mod turns;
 mod two;

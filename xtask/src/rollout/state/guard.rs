@@ -85,6 +85,11 @@ impl Guard {
         matches!(self.state, GuardState::Armed | GuardState::Tripping)
     }
 
+    /// Whether a person's rollback has tripped it.
+    pub fn is_by_person(&self) -> bool {
+        self.reason.starts_with("rollback by ")
+    }
+
     /// Why it has taken its switch back, or is about to, in words; none when it has not.
     pub fn why_taken_back(&self) -> Option<String> {
         if !matches!(self.state, GuardState::Tripping | GuardState::Tripped) {

@@ -16,6 +16,7 @@ use super::release::ReleaseId;
 pub mod damage;
 pub mod incidents;
 mod queries;
+mod taken_back;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
@@ -61,6 +62,9 @@ pub enum Event {
         /// Gates that somebody opened by hand, each with the reason.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         overrides: Vec<String>,
+        /// What the release is made of, where it is about to be watched: one that is taken back is known by that, too.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        images: BTreeMap<String, String>,
     },
     /// A step is about to change something, or has.
     Step {
@@ -248,6 +252,9 @@ pub struct RecordedAttempt {
     pub detail: Option<String>,
     /// The last step that was begun, and until when at most it takes.
     pub step: Option<(String, Option<String>)>,
+    /// What the release is made of, as far as was written down.
+    #[serde(skip)]
+    pub images: BTreeMap<String, String>,
 }
 
 impl Ledger {
@@ -278,10 +285,12 @@ impl Ledger {
     pub fn attempts(&self) -> Vec<RecordedAttempt> {
         let mut attempts: Vec<RecordedAttempt> = Vec::new();
         for entry in &self.entries {
-            if let Event::Began { kind, by, from, to, .. } = &entry.event {
+            if let Event::Began { kind, by, from, to, images, .. } = &entry.event {
                 match attempts.last_mut().filter(|last| last.id == entry.attempt) {
                     // What came ahead of the plan is in the same attempt.
-                    Some(ahead) => (ahead.from, ahead.to) = (from.clone(), to.clone()),
+                    Some(ahead) => {
+                        (ahead.from, ahead.to, ahead.images) = (from.clone(), to.clone(), images.clone());
+                    }
                     None => attempts.push(RecordedAttempt {
                         id: entry.attempt.clone(),
                         at: entry.at.clone(),
@@ -293,6 +302,7 @@ impl Ledger {
                         outcome: None,
                         detail: None,
                         step: None,
+                        images: images.clone(),
                     }),
                 }
             }
@@ -300,7 +310,12 @@ impl Ledger {
                 continue;
             };
             match &entry.event {
-                Event::Confirmed { .. } => attempt.confirmed = true,
+                Event::Confirmed { images, .. } => {
+                    attempt.confirmed = true;
+                    if !images.is_empty() {
+                        attempt.images.clone_from(images);
+                    }
+                }
                 Event::Step { step, state: StepState::Begun, until, .. } => {
                     attempt.step = Some((step.clone(), until.clone()));
                 }

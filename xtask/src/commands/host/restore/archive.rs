@@ -94,6 +94,7 @@ mod tests {
             to: None,
             plan: Vec::new(),
             overrides: Vec::new(),
+            images: std::collections::BTreeMap::new(),
         };
         let ended = || Event::Ended {
             outcome: Outcome::Succeeded,

@@ -1,4 +1,4 @@
-//! What the ledger answers: which release ought to have the traffic, which were confirmed, taken back, never ready.
+//! What the ledger answers: which release ought to have the traffic, which were confirmed, never ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,20 @@ use super::{
 
 /// The steps by whose end a release is known to be ready; none is begun yet in an attempt that failed at once.
 const UNTIL_READY: [&str; 8] = ["", "prune", "pull", "backup", "drain", "migrate", "start", "ready"];
+
+/// Whether it has ended without having come beyond `ready`.
+fn failed_until_ready(attempt: &RecordedAttempt) -> bool {
+    let step = attempt.step.as_ref().map_or("", |(step, _)| step);
+    !attempt.confirmed && attempt.outcome.is_some() && UNTIL_READY.contains(&step)
+}
+
+/// Its last step, and the first line of why that failed.
+fn step_and_cause(attempt: &RecordedAttempt) -> Option<(&str, &str)> {
+    let (step, _) = attempt.step.as_ref()?;
+    let detail = attempt.detail.as_deref().unwrap_or_default();
+    let cause = detail.strip_prefix(step.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(detail);
+    Some((step, cause.lines().next().unwrap_or_default()))
+}
 
 impl Ledger {
     /// The last attempt, when nothing says how it ended.
@@ -33,16 +47,21 @@ impl Ledger {
     /// Why a release never got ready, when every attempt to give it the traffic failed before that.
     pub fn never_ready(&self, id: &ReleaseId) -> Option<String> {
         let attempts = self.attempts().into_iter().filter(|attempt| attempt.to.as_ref() == Some(id));
-        let failed_before = |attempt: &RecordedAttempt| {
-            let step = attempt.step.as_ref().map_or("", |(step, _)| step);
-            !attempt.confirmed && attempt.outcome.is_some() && UNTIL_READY.contains(&step)
-        };
         let attempts: Vec<RecordedAttempt> = attempts.collect();
-        let last = attempts.last().filter(|_| attempts.iter().all(failed_before))?;
-        let (detail, step) = (last.detail.as_deref().unwrap_or_default(), last.step.as_ref()?);
-        let cause = detail.strip_prefix(&format!("{}: ", step.0)).unwrap_or(detail);
-        let why = if step.0 == "ready" { "it never got ready" } else { "it was never started whole" };
-        Some(format!("{why}, '{}' failed: {}", step.0, cause.lines().next().unwrap_or_default()))
+        let last = attempts.last().filter(|_| attempts.iter().all(failed_until_ready))?;
+        let (step, cause) = step_and_cause(last)?;
+        let why = if step == "ready" { "it never got ready" } else { "it was never started whole" };
+        Some(format!("{why}, '{step}' failed: {cause}"))
+    }
+
+    /// Why the last attempt to give a release the traffic again failed before it was ready. That it was stopped, or its driver
+    /// died, says nothing of the release.
+    pub fn not_ready_again(&self, id: &ReleaseId) -> Option<String> {
+        let last = self.attempts().into_iter().rfind(|attempt| attempt.to.as_ref() == Some(id))?;
+        let (step, cause) = step_and_cause(&last).filter(|_| failed_until_ready(&last))?;
+        let says_nothing = !last.detail.as_ref()?.starts_with(step) || cause.ends_with("interrupted");
+        let what = if last.kind == Kind::Rollback { "rollback to" } else { "deploy of" };
+        (!says_nothing).then(|| format!("the last {what} it failed at '{step}': {cause}"))
     }
 
     /// Releases that were confirmed, the newest first, each once.
@@ -57,15 +76,6 @@ impl Ledger {
         confirmed.filter(|id| seen.insert(id.clone())).collect()
     }
 
-    /// The images of each release that was confirmed, as far as was written down.
-    pub fn confirmed_images(&self) -> Vec<&BTreeMap<String, String>> {
-        let images = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Confirmed { images, .. } if !images.is_empty() => Some(images),
-            _ => None,
-        });
-        images.collect()
-    }
-
     /// The commit of a release that was confirmed, and its images, as far as was written down.
     pub fn confirmed_as(&self, id: &ReleaseId) -> Option<(&str, &BTreeMap<String, String>)> {
         self.entries.iter().rev().find_map(|entry| match &entry.event {
@@ -74,26 +84,6 @@ impl Ledger {
             }
             _ => None,
         })
-    }
-
-    /// The last rollback from a release that was made of such images, when somebody rolled back from every one of those.
-    pub fn rolled_back(
-        &self,
-        is_such: impl Fn(&BTreeMap<String, String>) -> bool,
-    ) -> Option<RecordedAttempt> {
-        let such = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Confirmed { release, images, .. } if is_such(images) => Some(release),
-            _ => None,
-        });
-        let such: BTreeSet<&ReleaseId> = such.collect();
-        let bad = self.rolled_back_from();
-        if such.iter().any(|id| !bad.contains(id)) {
-            return None;
-        }
-        let is_it = |attempt: &RecordedAttempt| {
-            attempt.kind == Kind::Rollback && attempt.from.as_ref().is_some_and(|from| such.contains(from))
-        };
-        self.attempts().into_iter().rev().filter(|attempt| attempt.confirmed).find(is_it)
     }
 
     /// The migrations that took something away, or were about to, as they were last written down, by version.
@@ -135,18 +125,5 @@ impl Ledger {
             Event::Platform(record) => Some((at, record)),
             _ => None,
         })
-    }
-
-    /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of
-    /// them, says nothing against the one that is left.
-    pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
-        let mut bad = BTreeSet::new();
-        for attempt in self.attempts().into_iter().filter(|attempt| attempt.confirmed) {
-            let is_good_again = attempt.to.is_some_and(|to| bad.remove(&to));
-            if let (Kind::Rollback, false, Some(from)) = (attempt.kind, is_good_again, attempt.from) {
-                bad.insert(from);
-            }
-        }
-        bad
     }
 }

@@ -24,6 +24,7 @@ fn ledger(attempts: &[Told]) -> String {
             to: to.map(id),
             plan: vec![],
             overrides: vec![],
+            images: BTreeMap::new(),
         };
         let confirmed = confirmed.then(|| Event::Confirmed {
             release: id(to.unwrap_or(0)),
@@ -43,6 +44,10 @@ fn ledger(attempts: &[Told]) -> String {
         }
     }
     text
+}
+
+fn taken_back(attempts: &[Told]) -> Vec<ReleaseId> {
+    Ledger::parse(&ledger(attempts)).taken_back().into_keys().collect()
 }
 
 #[test]
@@ -76,16 +81,16 @@ fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed
         (Kind::Deploy, Some(1), Some(2), true, true),
         (Kind::Rollback, Some(2), Some(1), true, true),
     ];
-    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [id(2)].into());
+    assert_eq!(taken_back(&attempts), [id(2)]);
     attempts.push((Kind::Deploy, Some(1), Some(2), true, true));
-    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+    assert_eq!(taken_back(&attempts), []);
 }
 
 #[test]
 fn images_were_taken_back_when_every_release_of_them_was() {
     let back = |attempts: &[Told]| {
-        let rolled_back = Ledger::parse(&ledger(attempts)).rolled_back(|made_of| *made_of == images(2));
-        rolled_back.map(|attempt| (attempt.id, attempt.from))
+        let read = Ledger::parse(&ledger(attempts));
+        read.taken_back_all(|attempt| attempt.images == images(2)).map(|attempt| (attempt.id, attempt.from))
     };
     let (one, two) =
         ((Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), true, true));
@@ -107,7 +112,7 @@ fn who_rolls_forward_again_brands_neither_release() {
         (Kind::Rollback, Some(3), Some(2), true, true),
         (Kind::Rollback, Some(2), Some(3), true, true),
     ];
-    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+    assert_eq!(taken_back(&attempts), []);
 }
 
 #[test]
