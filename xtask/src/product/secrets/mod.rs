@@ -114,11 +114,11 @@ impl SecretFile {
         Ok(OpenFile { file: self, key })
     }
 
-    /// The same; none when no private key that is here opens it.
+    /// The same; none when no private key that is here opens it. One that nobody can use (it has a passphrase) opens nothing.
     pub fn open_if_able(self) -> Result<Option<OpenFile>> {
-        let key = match Identity::find()? {
-            Some(identity) => identity.open(self.sealed.keys())?,
-            None => None,
+        let key = match Identity::find() {
+            Ok(Some(identity)) => identity.open(self.sealed.keys())?,
+            _ => None,
         };
         Ok(key.map(|key| OpenFile { file: self, key }))
     }

@@ -1,7 +1,7 @@
 //! Whether the values of an encrypted file stand in plain text where anybody can read them: in the tree, in git's history, in
 //! the logs of CI. Searched for in this process, so that no other program is told them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context as _, Result};
@@ -56,7 +56,8 @@ impl Search {
         for file in files.iter().filter(|file| file.is_file() && !file.is_symlink()) {
             let content = fs::read(file).with_context(|| format!("reading {file}"))?;
             let place = file.strip_prefix(root).unwrap_or(file);
-            found.extend(self.words(&content, place.as_str(), "take it out there"));
+            let all = self.found_in(&content).into_iter();
+            found.extend(all.map(|it| self.words(it, place.as_str(), "take it out there")));
         }
         Ok(found)
     }
@@ -67,29 +68,29 @@ impl Search {
         if self.forms.is_empty() || !is_repository() {
             return Ok(found);
         }
+        // A file that kept a value has it in each of its versions: the newest is named.
+        let mut named = BTreeSet::new();
         objects::read(root, &objects::all(root, None)?, |object, content| {
-            let id = object.id.get(..12).unwrap_or(&object.id);
             let (place, then) = match object.path.as_str() {
-                "" => (format!("the message of commit {id}"), "git keeps it".to_owned()),
+                "" => (format!("the message of commit {}", object.id), "git keeps it".to_owned()),
                 path => (
                     format!("git's history of {path}"),
-                    format!("`git log --all --find-object={id}` says since when"),
+                    format!("`git log --all -- {path}` shows its commits"),
                 ),
             };
-            found.extend(self.words(content, &place, &then));
+            let all = self.found_in(content).into_iter();
+            let new = all.filter(|(name, _)| named.insert(((*name).to_owned(), place.clone())));
+            found.extend(new.map(|it| self.words(it, &place, &then)));
         })?;
         Ok(found)
     }
 
-    fn words(&self, content: &[u8], place: &str, then: &str) -> Vec<String> {
+    fn words(&self, (name, (line, written)): (&str, (usize, &str)), place: &str, then: &str) -> String {
         let environment = &self.environment;
-        let say = |(name, (line, written)): (&str, (usize, &str))| {
-            format!(
-                "{name} of {environment} stands in {place}, line {line}{written}, where anybody reads it: {then}, and give it \
-                 another value (`cargo xtask secrets rotate {name}` says how)"
-            )
-        };
-        self.found_in(content).into_iter().map(say).collect()
+        format!(
+            "{name} of {environment} stands in {place}, line {line}{written}, where anybody reads it: {then}, and give it \
+             another value (`cargo xtask secrets rotate {name}` says how)"
+        )
     }
 
     /// The names of the values in it, each with the first line that has it, and how it is written there.

@@ -40,6 +40,8 @@ fn a_value_in_plain_text_is_found_in_the_tree_in_a_log_and_in_what_was_committed
     let found = check();
     assert!(found.contains("JWT_SECRET of staging stands in notes.txt, line 2"), "{found}");
     project.commit("A slip");
+    project.write("notes.txt", &format!("one\ntwo: {VALUE}\nthree\n"));
+    project.commit("A slip that stays");
     fs::remove_file(project.folder().join("notes.txt")).expect("removed");
     project.commit("Away with it");
     let found = check();
