@@ -114,7 +114,7 @@ impl SecretFile {
         Ok(OpenFile { file: self, key })
     }
 
-    /// The same; none when no private key that is here opens it. One that nobody can use (it has a passphrase) opens nothing.
+    /// Like [`SecretFile::open`]; none when no private key that is here opens it. One that nobody can use (it has a passphrase) opens nothing.
     pub fn open_if_able(self) -> Result<Option<OpenFile>> {
         let key = match Identity::find() {
             Ok(Some(identity)) => identity.open(self.sealed.keys())?,
