@@ -9,6 +9,7 @@ use camino::Utf8Path;
 
 use super::output::OutputArgs;
 use super::target;
+use crate::product::secrets;
 use crate::project::{self, BASES, Environment};
 use crate::setup::base_images::{self, Origin};
 use crate::setup::{self, Found, Tool, base_lock};
@@ -43,6 +44,11 @@ impl Doctor {
         engine_and_disk()?;
         terminal::say("");
         bases();
+        if secrets::are_merged_by_lines()? {
+            let words = "git merges encrypted secrets line by line here, which ends in conflicts. Once in this clone: `git config";
+            let (name, value) = secrets::MERGE_DRIVER;
+            terminal::say(paint::warn(format_args!("\n{words} {name} '{value}'`")));
+        }
         for sentence in &unobtainable {
             terminal::say(format_args!("\n{} {sentence}", paint::bad("✗")));
         }

@@ -14,12 +14,9 @@ pub struct Mask(Vec<String>);
 impl Mask {
     /// Masks these values; one of several lines (a key) line by line, since output comes in lines.
     pub fn new(values: impl IntoIterator<Item = String>) -> Mask {
-        let lines = values.into_iter().flat_map(|value| {
-            let lines: Vec<String> = value.lines().map(|line| line.trim().to_owned()).collect();
-            lines
-        });
+        let values: Vec<String> = values.into_iter().collect();
         let mut secrets: Vec<String> =
-            lines.filter(|line| line.len() >= MIN_LENGTH && !line.starts_with("-----")).collect();
+            values.iter().flat_map(|value| lines_to_mask(value)).map(str::to_owned).collect();
         // The longest first, so that a secret that contains another one is masked as a whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Mask(secrets)
@@ -33,6 +30,11 @@ impl Mask {
         }
         masked
     }
+}
+
+/// The lines of a value that are masked: all but short ones, and the first and the last of a key.
+pub fn lines_to_mask(value: &str) -> impl Iterator<Item = &str> {
+    value.lines().map(str::trim).filter(|line| line.len() >= MIN_LENGTH && !line.starts_with("-----"))
 }
 
 #[cfg(test)]

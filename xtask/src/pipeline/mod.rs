@@ -40,6 +40,7 @@ pub use self::diagram::{DiagramFormat, draw};
 pub use self::fingerprint::Fingerprints;
 pub use self::globs::Globs;
 pub use self::graph::Graph;
+pub use self::mask::lines_to_mask;
 pub use self::options::RunOptions;
 pub use self::outcome::Tally;
 pub use self::report::{Format, Report};

@@ -1,5 +1,7 @@
 //! Secrets in the repository, with age itself.
 
+mod in_the_open;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
@@ -153,8 +155,8 @@ fn bad_input_is_refused_with_the_file_as_it_was() {
         ("JWT_SECRET", b"", "an empty value is none"),
         ("JWT_SECRET", b"\n", "an empty value is none"),
         ("JWT_SECRET", b"a\0b", "NUL"),
-        ("JWT_SECRET", b"a\\nb", "base64"),
-        ("JWT_SECRET", b"\xff\xfe", "base64"),
+        ("JWT_SECRET", b"a\\nb", "a backslash before"),
+        ("JWT_SECRET", b"\xff\xfe", "no text"),
         ("JWT_SECRET", &long, "at most 65536"),
         ("SLACK_WEBHOOK_URL", b"hooks.example.org", "no address like"),
         ("STAGING_SSH_KEY", b"/home/ada/.ssh/id", "no whole private key"),
@@ -356,4 +358,88 @@ fn git_merges_two_versions_value_by_value() {
     let said = format!("{}{}", merged.stdout, merged.stderr);
     assert!(merged.code == Some(1) && said.contains("both changed JWT_SECRET"), "{said}");
     assert!(!said.contains("theirs too"), "{said}");
+}
+
+#[test]
+fn two_who_set_at_once_lose_nothing() {
+    let vault = Vault::new();
+    let values =
+        [("JWT_SECRET", "one value"), ("SENTRY_AUTH_TOKEN", "another one"), ("ALARM_SMTP", "a third one")];
+    std::thread::scope(|scope| {
+        for (name, value) in values {
+            let vault = &vault;
+            scope.spawn(move || assert_eq!(vault.set(name, value.as_bytes()).code, Some(0), "{name}"));
+        }
+    });
+    for (name, value) in values {
+        assert_eq!(vault.read(name), value);
+    }
+}
+
+#[test]
+fn killed_between_its_two_files_a_change_of_who_reads_them_is_seen_and_done_by_the_same_command_again() {
+    let vault = Vault::new();
+    vault.set("JWT_SECRET", VALUE.as_bytes());
+    let bob = key(&vault.project, "bob");
+    let bob_public = public(&vault.project, "bob");
+    let list = vault.project.folder().join("tracehub/deploy/secrets/staging.recipients");
+    let (add, remove) = (["recipients", "add", "bob", bob_public.as_str()], ["recipients", "remove", "bob"]);
+    for (verb, opens) in [(&add[..], true), (&remove[..], false)] {
+        let before = fs::read_to_string(&list).expect("read");
+        assert_eq!(vault.xtask(verb).code, Some(0), "{verb:?}");
+        // The encrypted file is written first: what a kill between the two leaves.
+        fs::write(&list, before).expect("written");
+        let output = vault.xtask(&["check"]);
+        assert!(output.code == Some(1) && output.stderr.contains("can be read by others than"), "{output:?}");
+        assert_eq!(vault.xtask(verb).code, Some(0), "the same again: {verb:?}");
+        let output = CommandOutput::of(vault.command(&["check"]).env("SOPS_AGE_KEY", &bob));
+        assert_eq!(!output.stderr.contains("is encrypted for others"), opens, "{output:?}");
+        assert!(!vault.xtask(&["check"]).stderr.contains("can be read by others than"));
+        assert_eq!(vault.read("JWT_SECRET"), VALUE);
+    }
+    // And at any moment, for real: both are whole.
+    for delay in 0..12 {
+        let verb = if delay % 2 == 0 { &add[..] } else { &remove[..] };
+        let mut child = vault.command(verb).spawn().expect("started");
+        std::thread::sleep(Duration::from_millis(delay * 6));
+        let _ = child.try_wait().expect("asked").is_none().then(|| send(&child, Signal::KILL));
+        child.wait().expect("ended");
+        assert!(vault.text().ends_with("sops_version=3.11.0\n") && vault.read("JWT_SECRET") == VALUE);
+        assert_eq!(vault.xtask(&["recipients", "list"]).code, Some(0));
+    }
+}
+
+#[test]
+fn an_editor_is_given_a_file_in_memory_that_is_gone_afterwards() {
+    let vault = Vault::new();
+    vault.set("JWT_SECRET", VALUE.as_bytes());
+    let edit = |script: &str| {
+        vault.project.add_program("an-editor", &format!("echo \"$1\" >\"$0.file\"; {script}"));
+        let output = CommandOutput::of(vault.command(&["edit"]).env("EDITOR", "an-editor"));
+        let file =
+            fs::read_to_string(vault.project.folder().join("bin/an-editor.file")).expect("it was started");
+        let file = PathBuf::from(file.trim());
+        assert!(file.starts_with("/dev/shm") && !file.exists(), "{}", file.display());
+        assert!(
+            !file.parent().expect("a folder").exists() && !format!("{output:?}").contains(VALUE),
+            "{output:?}"
+        );
+        output
+    };
+    let output = edit("echo 'SLACK_WEBHOOK_URL=https://hooks.example.org/x' >>\"$1\"");
+    assert!(output.code == Some(0) && output.stdout.contains("Changed: SLACK_WEBHOOK_URL,"), "{output:?}");
+    assert_eq!(vault.read("SLACK_WEBHOOK_URL"), "https://hooks.example.org/x");
+    assert_eq!(vault.read("JWT_SECRET"), VALUE);
+    let before = vault.text();
+    let output = edit(":");
+    assert!(output.code == Some(0) && output.stdout.contains("Nothing was changed"), "{output:?}");
+    for (script, words) in [
+        ("exit 1", "did not end well"),
+        ("echo 'SENTRY_DSN=no address' >>\"$1\"", "line 3: SENTRY_DSN"),
+        ("/bin/rm \"$1\"", "can't be read"),
+    ] {
+        let output = edit(script);
+        assert!(output.code == Some(3) && output.stderr.contains(words), "{output:?}");
+    }
+    assert_eq!(vault.text(), before);
 }

@@ -18,6 +18,7 @@ use super::setup;
 use crate::commands::deploy::prepare::check_sources_with;
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
+use crate::commands::secrets::values::change;
 use crate::commands::target::TargetArgs;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::consent::Consent;
@@ -28,7 +29,7 @@ use crate::host::{self, AdoptionState, Inventory, OldDatabase, OtherProject};
 use crate::product::migrations::Migrations;
 use crate::product::secrets::{self, Supplied};
 use crate::product::sources::Sources;
-use crate::project::{Environment, SECRETS};
+use crate::project::Environment;
 use crate::setup::host::Admin;
 use crate::terminal::{self, Activity, paint};
 
@@ -109,7 +110,11 @@ impl Adopt {
             return self.say(&found, &findings, &environment);
         }
         let (database, bridged) = ready.context("a database that is not refused can be taken over")?;
-        let secrets = env_file::values(&admin, &found.project, &found.inventory)?;
+        let values = env_file::values(&admin, &environment, &found.project, &found.inventory)?;
+        let of_app = |(name, value): (&String, &String)| {
+            env_file::of_app(name).map(|secret| (secret.name, value.clone().into_bytes()))
+        };
+        let secrets: BTreeMap<&'static str, Vec<u8>> = values.iter().filter_map(of_app).collect();
         if let Some(commit) = commit {
             let mut given = secrets.clone();
             given.extend(access::secrets_given(&environment)?);
@@ -123,7 +128,7 @@ impl Adopt {
         let question =
             format!("Adopt it? Everything is made ready beside it; then nobody is served for about {pause}.");
         self.consent.ask(&question, "nothing was changed", name)?;
-        keep(&environment, &secrets)?;
+        keep(&environment, &values)?;
         let agreed = Agreed {
             adopt: &self,
             admin: &admin,
@@ -283,22 +288,22 @@ fn check_not_ours(admin: &Admin, environment: &Environment, ports: &[u16]) -> Re
     cut_over::check_not_served(record.as_ref(), has_ports, &environment.name)
 }
 
-/// Into the environment's encrypted file, where there is one, and nobody gives a value yet. Else the host alone has them.
-fn keep(environment: &Environment, secrets: &BTreeMap<&'static str, Vec<u8>>) -> Result<()> {
+/// Into the environment's encrypted file, where there is one, and nobody gives a value yet. Else the host alone has those of the app.
+fn keep(environment: &Environment, values: &BTreeMap<String, String>) -> Result<()> {
     let Some(file) = secrets::find(environment)? else { return Ok(()) };
     let _lock = secrets::lock(environment)?;
     let (supplied, file) = (Supplied::of(environment)?, file.open()?);
-    for secret in SECRETS {
-        let Some(value) = secrets.get(secret.name) else { continue };
-        if supplied.get(secret.variable)?.is_none() {
-            let value = String::from_utf8_lossy(value);
-            file.change(&[(secret.variable, Some(value.as_ref()))])?;
-            terminal::note(format_args!(
-                "{} is in {} now: commit it",
-                secret.variable,
-                secrets::path(environment)
-            ));
+    let mut changes = Vec::new();
+    for (name, value) in values {
+        if supplied.get(name)?.is_none() {
+            changes.push((name.as_str(), Some(value.as_str())));
         }
+    }
+    if !changes.is_empty() {
+        change(environment, &file, &changes)?;
+        let names: Vec<&str> = changes.iter().map(|(name, _)| *name).collect();
+        let path = secrets::path(environment);
+        terminal::note(format_args!("In {path} now: {}: commit it", names.join(", ")));
     }
     Ok(())
 }

@@ -13,9 +13,10 @@ use crate::commands::output::near::did_you_mean;
 use crate::commands::target::TargetArgs;
 use crate::exit::{Exit, Failure};
 use crate::product::secrets::table::{self, Need, Row};
-use crate::product::secrets::{self, Supplied};
+use crate::product::secrets::{self, Supplied, plain};
 use crate::project::{Environment, Form};
 use crate::terminal::{self, paint};
+use crate::tools::sops::Values;
 
 /// What the environment is given, from where, and what is wrong with it.
 #[derive(Debug, Args)]
@@ -32,21 +33,21 @@ pub struct Given {
     pub rows: Vec<(Row, &'static str)>,
     /// What is wrong, a line each.
     pub problems: Vec<String>,
+    /// What the environment's file holds.
+    values: Values,
 }
 
 impl Given {
     /// Asks variables and the environment's file; nobody else.
     pub fn to(environment: &Environment) -> Result<Given> {
         let file = encrypted(environment)?;
-        let values: BTreeMap<String, String> = match file.clone() {
-            Some(file) => file.open()?.values()?.into_iter().collect(),
-            None => BTreeMap::new(),
-        };
+        let values = file.map_or_else(|| Ok(Values::new()), |file| file.open()?.values())?;
+        let by_name: BTreeMap<String, String> = values.iter().cloned().collect();
         let supplied = Supplied::of(environment)?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for row in table::rows(environment) {
             let given = supplied.text(&row.name)?;
-            let from = match (&given, values.get(&row.name)) {
+            let from = match (&given, by_name.get(&row.name)) {
                 (Some(given), Some(value)) if given == value => "file",
                 (Some(_), Some(_)) => "variable (the file has another value)",
                 (Some(_), None) => "variable",
@@ -64,21 +65,24 @@ impl Given {
             }
             rows.push((row, from));
         }
-        let unknown = values.keys().filter(|name| rows.iter().all(|(row, _)| row.name != **name));
+        let unknown = by_name.keys().filter(|name| rows.iter().all(|(row, _)| row.name != **name));
         problems.extend(unknown.map(|name| {
             let names = rows.iter().map(|(row, _)| row.name.as_str());
             format!("{name} is read by nobody.{}", did_you_mean(name, names))
         }));
         problems.extend(secrets::problems(environment)?);
-        problems.extend(in_others_too(environment, &values)?);
-        Ok(Given { rows, problems })
+        problems.extend(in_others_too(environment, &by_name)?);
+        Ok(Given { rows, problems, values })
     }
 }
 
 impl Check {
     /// A table; an exit code of its own when something is wrong.
     pub fn run(self) -> Result<()> {
-        let Given { rows, problems } = Given::to(self.target.environment())?;
+        let environment = self.target.environment();
+        let Given { rows, mut problems, values } = Given::to(environment)?;
+        problems.extend(secrets::problems_of_values(environment, &values)?);
+        problems.extend(plain::Search::of(environment, &values).in_history()?);
         self.say(&rows, &problems);
         match problems.is_empty() {
             true => Ok(()),

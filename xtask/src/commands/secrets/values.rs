@@ -15,8 +15,8 @@ use crate::commands::target::TargetArgs;
 use crate::exit::{Exit, Failure, refuse};
 use crate::product::secrets::recipients::Recipients;
 use crate::product::secrets::table::{self, Row};
-use crate::product::secrets::{self, OpenFile, SecretFile};
-use crate::project::{Environment, Form};
+use crate::product::secrets::{self, OpenFile, SecretFile, departed};
+use crate::project::{Environment, Form, is_secret_variable};
 use crate::terminal;
 use crate::tools::files::hex::hex;
 use crate::tools::files::private;
@@ -124,7 +124,7 @@ impl Edit {
         }
         let text = fs::read_to_string(&plain)
             .map_err(|error| refuse(format!("what was written can't be read: {error}")))?;
-        let after = of_text(&text, &table::rows(environment))?;
+        let after = of_text(&text, &before, &table::rows(environment))?;
         let gone = before
             .iter()
             .filter(|(name, _)| !after.contains_key(name))
@@ -263,15 +263,18 @@ fn open_or_new(environment: &Environment) -> Result<OpenFile> {
 }
 
 /// Writes the file, then says in the list of recipients what nobody who has left knows any more.
-pub(super) fn change(
-    environment: &Environment,
-    file: &OpenFile,
-    changes: &[(&str, Option<&str>)],
-) -> Result<()> {
+pub fn change(environment: &Environment, file: &OpenFile, changes: &[(&str, Option<&str>)]) -> Result<()> {
     let before: BTreeMap<String, String> = file.values()?.into_iter().collect();
-    file.change(changes)?;
     let is_other = |(name, value): &&(&str, Option<&str>)| before.get(*name).map(String::as_str) != *value;
     let changed: Vec<&str> = changes.iter().filter(is_other).map(|(name, _)| *name).collect();
+    let new = changes.iter().filter(|it| is_secret_variable(it.0) && changed.contains(&it.0));
+    let new: Vec<(&str, &str)> = new.filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+    if let Some((name, who)) = departed::known_to(environment, &new)?.first() {
+        return Err(refuse(format!(
+            "{name}: {who} knows this value: it stood in the file while {who} could read it. Take another one. Nothing was changed."
+        )));
+    }
+    file.change(changes)?;
     are_other_now(environment, &changed)
 }
 
@@ -295,7 +298,8 @@ fn as_text(values: &[(String, String)]) -> String {
     values.iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', "\\n"))).collect()
 }
 
-fn of_text(text: &str, rows: &[Row]) -> Result<BTreeMap<String, String>> {
+/// What is as it was `before` is taken as it is: what is wrong with it stands in nobody's way.
+fn of_text(text: &str, before: &[(String, String)], rows: &[Row]) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for (number, line) in
         text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
@@ -303,13 +307,16 @@ fn of_text(text: &str, rows: &[Row]) -> Result<BTreeMap<String, String>> {
         let wrong = |why: &str| refuse(format!("line {}: {why}. Nothing was changed.", number + 1));
         let (name, value) = line.split_once('=').ok_or_else(|| wrong("it has no '='"))?;
         let value = value.replace("\\n", "\n");
-        sops::check(name, &value).map_err(|why| wrong(&format!("{why:#}")))?;
-        let names = rows.iter().map(|row| row.name.as_str());
-        let row = rows.iter().find(|row| row.name == name);
-        let row = row
-            .ok_or_else(|| wrong(&format!("nobody reads a variable {name}.{}", did_you_mean(name, names))))?;
-        if let Some(why) = row.form.problem(&value) {
-            return Err(wrong(&format!("{name}: {why}")));
+        let is_new = before.iter().all(|it| (it.0.as_str(), it.1.as_str()) != (name, value.as_str()));
+        if is_new {
+            sops::check(name, &value).map_err(|why| wrong(&format!("{why:#}")))?;
+            let names = rows.iter().map(|row| row.name.as_str());
+            let row = rows.iter().find(|row| row.name == name).ok_or_else(|| {
+                wrong(&format!("nobody reads a variable {name}.{}", did_you_mean(name, names)))
+            })?;
+            if let Some(why) = row.form.problem(&value) {
+                return Err(wrong(&format!("{name}: {why}")));
+            }
         }
         if values.insert(name.to_owned(), value).is_some() {
             return Err(wrong(&format!("{name} stands here twice")));
@@ -323,6 +330,23 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn of_what_the_editor_left_only_what_is_new_must_have_its_form() {
+        let rows = table::rows(&Environment::named("staging").unwrap());
+        let wrong = ("SENTRY_DSN".to_owned(), "no address".to_owned());
+        let before = [wrong.clone(), ("NOBODY_READS".to_owned(), "it".to_owned())];
+        let text = as_text(&before);
+        let after = of_text(&format!("{text}JWT_SECRET=new"), &before, &rows).unwrap();
+        assert!(after.len() == 3 && after["SENTRY_DSN"] == wrong.1, "{after:?}");
+        for line in ["SENTRY_DSN=another one", "NOBODY_READS=that", "JWT_SECRET="] {
+            let (name, _) = line.split_once('=').unwrap();
+            let kept: String =
+                text.lines().filter(|it| !it.starts_with(name)).map(|it| format!("{it}\n")).collect();
+            let error = of_text(&(kept + line), &before, &rows).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains("another one"), "{error}");
+        }
+    }
 
     #[test]
     fn vim_keeps_nothing_elsewhere_by_whatever_name_it_is_called() {

@@ -2,7 +2,10 @@
 //! machines that its list of recipients names.
 
 pub mod answers;
+pub mod departed;
 pub mod identity;
+mod mask;
+pub mod plain;
 pub mod recipients;
 pub mod rotation;
 pub mod table;
@@ -21,10 +24,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use self::identity::Identity;
 use self::recipients::Recipients;
 use crate::exit::refuse;
-use crate::project::{ENVIRONMENTS, Environment, SECRETS_FOLDER, Site};
+use crate::project::{ENVIRONMENTS, Environment, SECRETS_FOLDER, Site, is_secret_variable};
 use crate::setup::{self, Tool};
 use crate::tools::age;
 use crate::tools::files::{self, lock::Lock};
+use crate::tools::git;
 use crate::tools::process::{Run, shell};
 use crate::tools::sops::{DataKey, SealedFile, SealedKey, Values};
 use crate::workspace;
@@ -47,6 +51,16 @@ pub struct OpenFile {
 /// Where an environment's file is, whether there is one or not.
 pub fn path(environment: &Environment) -> Utf8PathBuf {
     folder().join(format!("{}.env", environment.name))
+}
+
+/// What tells git to merge the files by name: a setting of the clone, since git takes none of a commit.
+pub const MERGE_DRIVER: (&str, &str) =
+    ("merge.tracehub-secrets.driver", "cargo xtask secrets merge %O %A %B");
+
+/// Whether there is an encrypted file, and git was not told how to merge it.
+pub fn are_merged_by_lines() -> Result<bool> {
+    let has_some = ENVIRONMENTS.iter().any(|environment| path(environment).is_file());
+    Ok(has_some && git::setting(workspace::root(), MERGE_DRIVER.0)?.is_none())
 }
 
 /// Where the files are.
@@ -99,6 +113,15 @@ impl SecretFile {
         })?;
         Ok(OpenFile { file: self, key })
     }
+
+    /// Like [`SecretFile::open`]; none when no private key that is here opens it. One that nobody can use (it has a passphrase) opens nothing.
+    pub fn open_if_able(self) -> Result<Option<OpenFile>> {
+        let key = match Identity::find() {
+            Ok(Some(identity)) => identity.open(self.sealed.keys())?,
+            _ => None,
+        };
+        Ok(key.map(|key| OpenFile { file: self, key }))
+    }
 }
 
 impl OpenFile {
@@ -112,11 +135,13 @@ impl OpenFile {
     /// Names and values. An error when somebody without the key changed the file.
     pub fn values(&self) -> Result<Values> {
         let path = &self.file.path;
-        self.file.sealed.open(&self.key).map_err(|why| {
+        let values = self.file.sealed.open(&self.key).map_err(|why| {
             refuse(format!(
                 "{path} can't be trusted: {why:#}\n  `git log -p -- {path}` shows who changed it."
             ))
-        })
+        })?;
+        mask::in_jobs(&values);
+        Ok(values)
     }
 
     /// Writes it with these values changed, added, or removed (`None`): whole or not at all.
@@ -264,10 +289,49 @@ pub fn opens_another(environment: &Environment, key: &str) -> Result<Option<Stri
     Ok(None)
 }
 
-/// The [`problems`] of every environment.
+/// What only who can read the values sees: that one of them stands in plain text in the tree or in a log of CI, or is known to
+/// somebody who has left, though nothing says so any more.
+pub fn problems_of_values(environment: &Environment, values: &Values) -> Result<Vec<String>> {
+    let mut problems = plain::Search::of(environment, values).here()?;
+    let recipients = Recipients::of(environment)?;
+    let is_due = |secret: &str, who: &str| recipients.due().iter().any(|it| (it.0, it.1) == (secret, who));
+    let known = departed::known_to(environment, &secrets_among(values))?;
+    problems.extend(known.iter().filter(|(secret, who)| !is_due(secret, who)).map(|(secret, who)| {
+        format!("{who} could read {secret} of {}, and it has the same value still: give it another one, as `cargo xtask secrets rotate {secret}` says", environment.name)
+    }));
+    Ok(problems)
+}
+
+/// The values that are secrets; a host's name or its public key is none.
+fn secrets_among(values: &Values) -> Vec<(&str, &str)> {
+    let secrets = values.iter().filter(|(name, _)| is_secret_variable(name));
+    secrets.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// What is wrong with any environment's file, and with the values of those that a private key opens that is here.
 pub fn check_all() -> Result<()> {
     let problems: Vec<Vec<String>> = ENVIRONMENTS.iter().map(problems).collect::<Result<_>>()?;
-    match problems.concat() {
+    none_of([problems.concat(), of_opened(problems_of_values)?].concat())
+}
+
+/// No commit has a value in plain text, as far as a private key that is here opens the files.
+pub fn check_history() -> Result<()> {
+    none_of(of_opened(|environment, values| plain::Search::of(environment, values).in_history())?)
+}
+
+fn of_opened(look: impl Fn(&Environment, &Values) -> Result<Vec<String>>) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for environment in ENVIRONMENTS {
+        let Some(file) = find(environment)? else { continue };
+        if let Some(open) = file.open_if_able()? {
+            problems.extend(look(environment, &open.values()?)?);
+        }
+    }
+    Ok(problems)
+}
+
+fn none_of(problems: Vec<String>) -> Result<()> {
+    match problems {
         none if none.is_empty() => Ok(()),
         some => bail!(some.join("\n")),
     }

@@ -126,6 +126,13 @@ impl Recipients {
         due.flatten().collect()
     }
 
+    /// Whether it keeps a value that this one knows, for a reason.
+    pub fn is_waived(&self, secret: &str, who: &str) -> bool {
+        self.lines.iter().any(
+            |line| matches!(line, Line::Waived { name, secret: waived, .. } if waived == secret && name == who),
+        )
+    }
+
     /// These have another value now, or are gone.
     pub fn changed(&mut self, secrets: &[&str]) {
         for line in &mut self.lines {

@@ -28,3 +28,20 @@ pub fn add_all(copy: &Utf8Path) -> Result<()> {
     let sh = shell_in(copy);
     Run::new(cmd!(sh, "git add --all")).run().with_context(|| format!("adding the files of {copy}"))
 }
+
+/// Makes the folder a repository with a commit of its files and one without them.
+pub fn commit_and_remove(folder: &Utf8Path) -> Result<()> {
+    let sh = super::git_shell(folder);
+    let identity =
+        ["-c", "user.name=xtask", "-c", "user.email=xtask@localhost", "-c", "commit.gpgsign=false"];
+    for words in [
+        &["init", "--quiet"][..],
+        &["add", "--all"],
+        &["commit", "--quiet", "--no-verify", "--message", "Files"],
+        &["rm", "--quiet", "-r", "."],
+        &["commit", "--quiet", "--no-verify", "--message", "No files"],
+    ] {
+        super::ask(folder, cmd!(sh, "git {identity...} {words...}"))?;
+    }
+    Ok(())
+}

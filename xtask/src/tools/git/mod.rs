@@ -4,6 +4,7 @@
 pub mod changes;
 pub mod copy;
 pub mod history;
+pub mod objects;
 pub mod tree;
 
 use std::fs;
@@ -33,6 +34,13 @@ pub struct Commit {
 pub fn own_folder(folder: &Utf8Path) -> Result<Utf8PathBuf> {
     let sh = git_shell(folder);
     Ok(folder.join(ask(folder, cmd!(sh, "git rev-parse --git-common-dir"))?))
+}
+
+/// A setting of this clone, or of this user's; none where nobody has set it.
+pub fn setting(folder: &Utf8Path, name: &str) -> Result<Option<String>> {
+    let sh = git_shell(folder);
+    let told = Run::new(cmd!(sh, "git config --get {name}")).finish()?;
+    Ok(told.status.success().then(|| told.stdout.trim().to_owned()))
 }
 
 /// The commit that is checked out in `folder`.

@@ -6,46 +6,64 @@ use anyhow::Result;
 
 use crate::exit::refuse;
 use crate::host::{Inventory, OtherProject};
-use crate::project::{SECRETS, Secret};
+use crate::product::secrets::table::{self, Row};
+use crate::project::{Environment, LOGS_CA, LOGS_TO, OPERATOR_SECRETS, PROBE_SECRETS, SECRETS, Secret};
 use crate::setup::host::Admin;
+use crate::tools::sops;
 
 /// The last line of each name counts.
 const LINES: &str = r#"file=$1/.env; shift
 for name; do grep -E "^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*=" "$file" | tail -n 1; done"#;
 
-/// Whether adopting takes this one: passwords of the database's roles are ours.
-pub fn is_taken(secret: &Secret) -> bool {
-    secret.roles.is_none()
+/// Whether adopting takes the variable: a secret of the app, or what alarms, logs and probes are given. Not the passwords of the
+/// database's roles, which are ours; nor what leads to a machine or to the store of its copies, which the operator alone knows.
+pub fn is_taken(name: &str) -> bool {
+    of_app(name).is_some()
+        || OPERATOR_SECRETS.contains(&name)
+        || PROBE_SECRETS.contains(&name)
+        || [LOGS_TO, LOGS_CA].contains(&name)
 }
 
-/// Those that have a place among ours, by our names.
+/// The secret of the app that has this variable, if it is one that is taken.
+pub fn of_app(name: &str) -> Option<&'static Secret> {
+    SECRETS.iter().find(|secret| secret.variable == name && secret.roles.is_none())
+}
+
+/// Those that are taken, by the names of their variables. Refused when one has not the form of its row.
 pub fn values(
     admin: &Admin,
+    environment: &Environment,
     project: &OtherProject,
     inventory: &Inventory,
-) -> Result<BTreeMap<&'static str, Vec<u8>>> {
-    let wanted = SECRETS
-        .iter()
-        .filter(|it| is_taken(it) && inventory.variables.iter().any(|name| name == it.variable));
-    let wanted: Vec<&Secret> = wanted.collect();
+) -> Result<BTreeMap<String, String>> {
+    let rows = table::rows(environment);
+    let wanted: Vec<&Row> =
+        rows.iter().filter(|row| is_taken(&row.name) && inventory.variables.contains(&row.name)).collect();
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
     let arguments: Vec<&str> =
-        [project.folder.as_str()].into_iter().chain(wanted.iter().map(|secret| secret.variable)).collect();
+        [project.folder.as_str()].into_iter().chain(wanted.iter().map(|row| row.name.as_str())).collect();
     let told = admin.script("reading the secrets in .env", LINES, &arguments)?;
+    taken(&told, &wanted, &project.folder)
+}
+
+fn taken(told: &str, wanted: &[&Row], folder: &str) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
-    for secret in wanted {
-        let line = told.lines().find(|line| name_of(line) == Some(secret.variable)).unwrap_or_default();
-        let value = value_of(line).map_err(|why| {
-            let name = secret.variable;
+    for Row { name, form, .. } in wanted {
+        let line = told.lines().find(|line| name_of(line) == Some(name)).unwrap_or_default();
+        let cant_be = |why: &str| {
             refuse(format!(
-                "{name} in {}/.env can't be taken: {why}\n  Give it by hand (`cargo xtask secrets set {name}`), and take the line out \
-                 there. Nothing was changed.",
-                project.folder
+                "{name} in {folder}/.env can't be taken: {why}\n  Give it by hand (`cargo xtask secrets set {name}`), and take the \
+                 line out there. Nothing was changed."
             ))
-        })?;
-        values.extend(value.map(|value| (secret.name, value.into_bytes())));
+        };
+        let Some(value) = value_of(line).map_err(cant_be)? else { continue };
+        sops::check(name, &value).map_err(|why| cant_be(&format!("{why:#}")))?;
+        match form.problem(&value) {
+            Some(why) => return Err(cant_be(why)),
+            None => values.insert(name.clone(), value),
+        };
     }
     Ok(values)
 }
@@ -105,6 +123,37 @@ fn nothing_behind(rest: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_alarms_and_logs_are_given_is_taken_too_and_no_password_of_a_role_nor_the_way_to_a_machine() {
+        let staging = Environment::named("staging").unwrap();
+        let rows = table::rows(&staging);
+        let taken = |name: &str| rows.iter().any(|row| row.name == name) && is_taken(name);
+        for name in
+            ["JWT_SECRET", "SMTP_URL", "SLACK_WEBHOOK_URL", "ALARM_SMTP", "LOGS_TO", "UPTIMEROBOT_API_KEY"]
+        {
+            assert!(taken(name), "{name}");
+        }
+        for name in
+            ["DATABASE_APP_PASSWORD", "STAGING_SSH_KEY", "STAGING_HOST", "BACKUP_S3_SECRET", "BACKUP_HOST"]
+        {
+            assert!(rows.iter().any(|row| row.name == name) && !taken(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_without_the_form_of_its_row_is_refused_and_never_shown() {
+        let rows = table::rows(&Environment::named("staging").unwrap());
+        let wanted: Vec<&Row> = rows.iter().filter(|row| is_taken(&row.name)).collect();
+        let text = "JWT_SECRET=abc\nSLACK_WEBHOOK_URL=https://hooks.example/x\nSENTRY_DSN=\n";
+        let values = taken(text, &wanted, "/opt/x").unwrap();
+        assert_eq!(values.keys().collect::<Vec<_>>(), ["JWT_SECRET", "SLACK_WEBHOOK_URL"]);
+        for line in ["SLACK_WEBHOOK_URL=hidden", r#"JWT_SECRET='hid\nden'"#, r#"SMTP_URL="hid\nden""#] {
+            let error = taken(line, &wanted, "/opt/x").unwrap_err().to_string();
+            let name = line.split_once('=').unwrap().0;
+            assert!(error.contains(&format!("{name} in /opt/x/.env")) && !error.contains("hid"), "{error}");
+        }
+    }
 
     #[test]
     fn a_value_is_what_compose_makes_of_its_line_or_it_is_refused() {

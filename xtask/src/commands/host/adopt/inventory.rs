@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::env_file;
 use crate::host::{EDGE_PORTS, Inventory, Job, OtherProject};
-use crate::product::secrets::table;
+use crate::product::secrets::{self, table};
 use crate::product::settings::Settings;
 use crate::project::{Environment, FREE_DISK, SECRETS};
 use crate::workspace;
@@ -158,11 +159,18 @@ fn variables(inventory: &Inventory, environment: &Environment) -> Result<Vec<Fin
     let file = environment.settings_path();
     let given = std::fs::read_to_string(workspace::root().join(&file)).unwrap_or_default();
     let is_set = |name: &str| given.lines().any(|line| line.split('=').next() == Some(name));
+    let has_file = secrets::find(environment)?.is_some();
     let then = |name: &str| {
         let secret = SECRETS.iter().find(|secret| secret.variable == name);
         match (secret, rows.iter().any(|row| row.name == name)) {
             (Some(secret), _) if secret.roles.is_some() => "not taken: ours makes its own".to_owned(),
             (Some(_), _) => "taken as a secret of ours".to_owned(),
+            (None, true) if env_file::is_taken(name) && has_file => {
+                "taken into the environment's encrypted file".to_owned()
+            }
+            (None, true) if env_file::is_taken(name) => {
+                "not taken as long as there is no encrypted file: `cargo xtask secrets recipients add` makes it".to_owned()
+            }
             (None, true) => format!("not taken: xtask reads it; `cargo xtask secrets set {name}`"),
             (None, false) if settings.names().any(|it| it == name) && is_set(name) => {
                 format!("not taken: {file} has it")
@@ -217,8 +225,14 @@ mod tests {
     #[test]
     fn each_thing_that_was_found_has_its_place_and_what_hinders_is_refused() {
         let staging = Environment::named("staging").unwrap();
-        let names =
-            ["JWT_SECRET", "DATABASE_OWNER_PASSWORD", "POSTGRES_PASSWORD", "LOG_FORMAT", "SLACK_WEBHOOK_URL"];
+        let names = [
+            "JWT_SECRET",
+            "DATABASE_OWNER_PASSWORD",
+            "POSTGRES_PASSWORD",
+            "LOG_FORMAT",
+            "SLACK_WEBHOOK_URL",
+            "BACKUP_S3_SECRET",
+        ];
         let mut inventory = Inventory {
             disk: Some((FREE_DISK + (400 << 20), "/".to_owned())),
             volumes: [("x_db".to_owned(), 100 << 20), ("x_web".to_owned(), 1)].into(),
@@ -238,7 +252,8 @@ mod tests {
         assert!(then("variable", "JWT_SECRET").contains("taken as a secret"));
         assert!(then("variable", "DATABASE_OWNER_PASSWORD").contains("makes its own"));
         assert!(then("variable", "POSTGRES_PASSWORD").contains("no place"));
-        assert!(then("variable", "SLACK_WEBHOOK_URL").contains("secrets set"));
+        assert!(then("variable", "SLACK_WEBHOOK_URL").contains("recipients add"));
+        assert!(then("variable", "BACKUP_S3_SECRET").contains("secrets set"));
         assert!(then("lacking", "SENTRY_DSN").contains("goes without"));
 
         inventory.disk = Some((FREE_DISK + (200 << 20), "/".to_owned()));

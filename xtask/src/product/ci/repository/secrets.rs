@@ -16,20 +16,16 @@ use crate::tools::process::Run;
 use crate::workspace;
 
 /// What looks like a secret, in any file. One of each kind is planted and looked for first: a scanner that no longer sees it
-/// would pass everything. The files whose values are encrypted are looked at without their key.
+/// would pass everything. The files whose values are encrypted are looked at without their key; where it is here, their values
+/// are searched for as they are.
 pub fn none_is_found(task: &Context) -> Result<()> {
     secrets::check_all()?;
     let kingfisher = setup::require(Tool::Kingfisher)?;
     let folder = private::Folder::new()?;
     let (planted, copy) = (folder.join("planted"), folder.join("repository"));
-    for (name, pieces) in PLANTED {
-        write(&planted.join(name), pieces.concat().as_bytes())?;
-    }
+    plant(&planted)?;
     task.line("planted secrets must be found:");
-    let found = Run::new(lint::kingfisher(&task.sh, &kingfisher, &rules(), &planted)).finish()?.stdout;
-    if let Some((name, _)) = PLANTED.iter().find(|(name, _)| !found.contains(name)) {
-        bail!("kingfisher did not find the {name} that was planted for it, so its word is worth nothing");
-    }
+    all_planted(&Run::new(lint::kingfisher(&task.sh, &kingfisher, &rules(), &planted)).finish()?.stdout)?;
     // A copy, since the repository's own folder is full of what git ignores.
     for path in files::present(|_| true)? {
         let content = fs::read(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
@@ -41,10 +37,30 @@ pub fn none_is_found(task: &Context) -> Result<()> {
 
 /// Like `none_is_found`, of every commit that leads here: what was removed can still be read.
 pub fn none_was_committed(task: &Context) -> Result<()> {
+    secrets::check_history()?;
     let kingfisher = setup::require(Tool::Kingfisher)?;
+    let scan =
+        |commits: &Utf8Path| lint::kingfisher_of_history(&task.sh, &kingfisher, &rules(), commits, KNOWN);
+    let folder = private::Folder::new()?;
+    let planted = folder.join("planted");
+    plant(&planted)?;
+    task.line("secrets that were committed and removed must be found:");
+    git::copy::commit_and_remove(&planted)?;
+    all_planted(&Run::new(scan(&git::own_folder(&planted)?)).finish()?.stdout)?;
+    task.line("and no other:");
     // Git's own folder: what lies beside it and is ignored is no commit.
-    let commits = git::own_folder(workspace::root())?;
-    task.run(lint::kingfisher_of_history(&task.sh, &kingfisher, &rules(), &commits, KNOWN))
+    task.run(scan(&git::own_folder(workspace::root())?))
+}
+
+fn plant(folder: &Utf8Path) -> Result<()> {
+    PLANTED.iter().try_for_each(|(name, pieces)| write(&folder.join(name), pieces.concat().as_bytes()))
+}
+
+fn all_planted(found: &str) -> Result<()> {
+    if let Some((name, _)) = PLANTED.iter().find(|(name, _)| !found.contains(name)) {
+        bail!("kingfisher did not find the {name} that was planted for it, so its word is worth nothing");
+    }
+    Ok(())
 }
 
 /// Where kingfisher keeps its rules in the form that it needs.
