@@ -31,10 +31,11 @@ fn lock(bad: &[&str]) -> String {
 /// Where cargo keeps that each was published long ago.
 fn project(checks: &str) -> FakeProject {
     let project = FakeProject::with_cargo_and_git(&cargo(checks));
-    for folder in ["tracehub/frontend", ".local/cargo"] {
-        fs::create_dir_all(project.folder().join(folder)).unwrap();
+    fs::create_dir_all(project.folder().join(".local/cargo")).unwrap();
+    for package in ["", "/lighthouse", "/sentry-cli"].map(|folder| format!("tracehub/frontend{folder}")) {
+        fs::create_dir_all(project.folder().join(&package)).unwrap();
+        project.write(&format!("{package}/package.json"), "{}");
     }
-    project.write("tracehub/frontend/package.json", "{}");
     project.write(".local/output", "");
     project.write("Cargo.lock", &lock(&NAMES));
     project.commit("Second");

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use xshell::cmd;
 
@@ -24,9 +24,9 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 pub fn apply(of: &'static str, is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     let (package, lock) = (frontend::package()?, workspace::root().join(of));
     let folder = folder(of);
-    let before = fs::read_to_string(&lock)?;
+    let before = read(&lock)?;
     let (sh, npm) = (shell_in(&folder), &package.npm);
-    let mut ours = dependencies(&fs::read_to_string(folder.join("package.json"))?)?;
+    let mut ours = dependencies(&read(&folder.join("package.json"))?)?;
     ours.retain(|(name, _)| !is_held(name));
     let ours = ours.iter().map(|(name, version)| format!("{name}@^{version}"));
     let since = humantime::format_rfc3339_seconds(oldest()).to_string();
@@ -39,7 +39,7 @@ pub fn apply(of: &'static str, is_held: &dyn Fn(&str) -> bool) -> Result<Report>
             format!("npm may take nothing that is newer than {since}, as one that is locked now may be")
         })?;
     }
-    let after = fs::read_to_string(&lock)?;
+    let after = read(&lock)?;
     if let Some(line) = after.lines().find(|line| line.contains("\"resolved\": \"http")) {
         bail!("npm has written an address into {of}: {}", line.trim());
     }
@@ -88,6 +88,10 @@ fn is_newer(told: &str, version: &str, since: &str) -> Result<bool> {
     Ok(times[version].as_str().is_none_or(|at| at.get(..19) > since.get(..19)))
 }
 
+fn read(file: &Utf8Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("reading {file}"))
+}
+
 /// Where the package is that a lock file belongs to.
 fn folder(lock: &str) -> Utf8PathBuf {
     workspace::root().join(lock.trim_end_matches("package-lock.json"))
@@ -96,7 +100,7 @@ fn folder(lock: &str) -> Utf8PathBuf {
 /// The packages that ours names, whose lock file this is.
 pub fn named(lock: &str) -> Result<BTreeSet<String>> {
     let file = folder(lock).join("package.json");
-    Ok(dependencies(&fs::read_to_string(file)?)?.into_iter().map(|(name, _)| name).collect())
+    Ok(dependencies(&read(&file)?)?.into_iter().map(|(name, _)| name).collect())
 }
 
 /// Name and version of each.
