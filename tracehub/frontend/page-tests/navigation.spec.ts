@@ -45,6 +45,8 @@ test('the account opens and closes by keyboard', async ({ page, context }) => {
   await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'Your account' })).toBeFocused()
   await page.keyboard.press('Tab')
+  await expect(page.getByRole('link', { name: 'Activity' })).toBeFocused()
+  await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'Partners' })).toBeFocused()
   await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'People' })).toBeFocused()
