@@ -964,6 +964,7 @@ CREATE TABLE public.history (
     at timestamp with time zone DEFAULT now() NOT NULL,
     what text NOT NULL,
     changes jsonb NOT NULL,
+    is_caused boolean DEFAULT false NOT NULL,
     CONSTRAINT history_changes_check CHECK ((jsonb_typeof(changes) = 'array'::text)),
     CONSTRAINT history_what_check CHECK ((what = ANY (ARRAY['created'::text, 'changed'::text])))
 );
@@ -1692,6 +1693,20 @@ CREATE INDEX containers_by_number ON public.containers USING btree (organisation
 
 
 --
+-- Name: history_not_caused; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX history_not_caused ON public.history USING btree (organisation_id, id DESC) WHERE (NOT is_caused);
+
+
+--
+-- Name: history_not_caused_of_user; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX history_not_caused_of_user ON public.history USING btree (organisation_id, user_id, id DESC) WHERE (NOT is_caused);
+
+
+--
 -- Name: history_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -1794,13 +1809,6 @@ CREATE INDEX log_in_failures_by_time ON public.log_in_failures USING btree (fail
 --
 
 CREATE INDEX organisation_history_about ON public.organisation_history USING btree (organisation_id, about, id DESC);
-
-
---
--- Name: organisation_history_at; Type: INDEX; Schema: public; Owner: tracehub_owner
---
-
-CREATE INDEX organisation_history_at ON public.organisation_history USING btree (organisation_id, at);
 
 
 --

@@ -20,8 +20,10 @@ CREATE TABLE organisation_history (
 CREATE INDEX organisation_history_kind ON organisation_history (organisation_id, kind, id DESC);
 CREATE INDEX organisation_history_user ON organisation_history (organisation_id, user_id, id DESC);
 CREATE INDEX organisation_history_about ON organisation_history (organisation_id, about, id DESC);
--- Of what one transaction did, as a buyer's new name on all of its shipments, one line tells.
-CREATE INDEX organisation_history_at ON organisation_history (organisation_id, at);
+
+-- What only follows from a line in organisation_history, as a buyer's new name on each of its shipments does from its partner's: the
+-- shipment's own history has it, and the organisation's tells of the cause alone.
+ALTER TABLE history ADD COLUMN is_caused boolean NOT NULL DEFAULT false;
 
 ALTER TABLE organisation_history ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_organisation ON organisation_history USING (organisation_id = current_organisation_id());

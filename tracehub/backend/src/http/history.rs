@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_history))
 }
 
+/// Which of what has happened is asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -122,7 +123,7 @@ struct Row {
 
 /// What has happened in the organisation, the latest first
 ///
-/// What happened to people is told to managers and owners. A buyer's new name is one line, and not one for each of its shipments.
+/// What happened to people is told to managers and owners. A buyer's new name is one line, and not one for each of its shipments, unless `kind` or `about` leaves the partner out.
 #[utoipa::path(
     get, path = "/api/history", tag = "history", params(ActivityQuery), security(("bearer" = [])),
     responses((status = OK, body = Activity)),
@@ -139,7 +140,7 @@ pub async fn list_history(
     let mut tx = caller.begin(&app, if is_of_people { Role::Manager } else { Role::Viewer }).await?;
     let sees_people = tx.role().is_some_and(|role| role >= Role::Manager);
     // One more tells whether there are older ones.
-    let mut statement = statement(&query, sees_people, query.limit + 1);
+    let mut statement = statement("", &query, sees_people, query.limit + 1);
     let rows: Vec<Row> = statement.build_query_as().fetch_all(&mut *tx).await?;
     let is_last = rows.len() as i64 <= query.limit;
     let items = rows.into_iter().take(query.limit as usize).map(entry).collect::<Result<Vec<_>, _>>()?;
@@ -158,22 +159,27 @@ fn entry(row: Row) -> Result<ActivityEntry, Error> {
     })
 }
 
-/// A change of a buyer that its new name has caused is asked for row by row (NOT EXISTS would read all of the causes first).
-/// Two tables, each read from its end and no further than wanted. As for the list of shipments, only what is asked for is in it, and the
-/// organisation is added by row-level security.
-fn statement(query: &ActivityQuery, sees_people: bool, limit: i64) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("WITH entries AS (");
+/// What is asked of the database, behind `start`: two tables, each read from its end and no further than wanted. As for the list of
+/// shipments, only what is asked for is in it, and the organisation is added by row-level security.
+pub fn statement(
+    start: &str,
+    query: &ActivityQuery,
+    sees_people: bool,
+    limit: i64,
+) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new(start);
+    sql.push("WITH entries AS (");
     let is_of_shipments = query.kind.is_none_or(|kind| kind == SubjectKind::Shipment);
     let is_of_others = query.kind != Some(SubjectKind::Shipment);
     if is_of_shipments {
         sql.push(
-            "(SELECT history.id, history.at, user_id, 'shipment' AS kind, shipment_id AS about, NULL AS name, what, changes FROM history
-              WHERE (NOT changes @> '[{\"field\": \"buyer\"}]' OR (
-                  SELECT cause.id FROM organisation_history cause
-                  WHERE cause.organisation_id = history.organisation_id AND cause.at = history.at AND cause.user_id = history.user_id
-                      AND cause.kind = 'partner' LIMIT 1) IS NULL)",
+            "(SELECT id, at, user_id, 'shipment' AS kind, shipment_id AS about, NULL AS name, what, changes FROM history WHERE true",
         );
-        push_wanted(&mut sql, query, "history.id", "shipment_id", limit);
+        // Where the cause is told as well.
+        if is_of_others && query.about.is_none() {
+            sql.push(" AND NOT is_caused");
+        }
+        push_wanted(&mut sql, query, "shipment_id", limit);
     }
     if is_of_shipments && is_of_others {
         sql.push(" UNION ALL ");
@@ -189,7 +195,7 @@ fn statement(query: &ActivityQuery, sees_people: bool, limit: i64) -> QueryBuild
             // Not all but people: a later release may know of more that is not for everybody.
             sql.push(" AND kind = ").push_bind(SubjectKind::Partner);
         }
-        push_wanted(&mut sql, query, "id", "about", limit);
+        push_wanted(&mut sql, query, "about", limit);
     }
     sql.push(
         ") SELECT entries.id, entries.at, entries.user_id, users.name AS by_name, entries.kind, entries.about, entries.what,
@@ -205,9 +211,9 @@ fn statement(query: &ActivityQuery, sees_people: bool, limit: i64) -> QueryBuild
     sql
 }
 
-fn push_wanted(sql: &mut QueryBuilder<Postgres>, query: &ActivityQuery, id: &str, about: &str, limit: i64) {
+fn push_wanted(sql: &mut QueryBuilder<Postgres>, query: &ActivityQuery, about: &str, limit: i64) {
     if let Some(Id(after)) = query.after {
-        sql.push(format_args!(" AND {id} < ")).push_bind(after);
+        sql.push(" AND id < ").push_bind(after);
     }
     if let Some(Id(by)) = query.by {
         sql.push(" AND user_id = ").push_bind(by);
@@ -215,7 +221,7 @@ fn push_wanted(sql: &mut QueryBuilder<Postgres>, query: &ActivityQuery, id: &str
     if let Some(Id(asked)) = query.about {
         sql.push(format_args!(" AND {about} = ")).push_bind(asked);
     }
-    sql.push(format_args!(" ORDER BY {id} DESC LIMIT ")).push_bind(limit).push(")");
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit).push(")");
 }
 
 /// What is noted of something that is no shipment.

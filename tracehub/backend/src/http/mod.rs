@@ -49,6 +49,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem, Rule};
 pub use forgotten::make_link as make_forgotten_link;
 pub use health::Readiness;
+pub use history::{ActivityQuery, statement as activity_statement};
 pub use idempotency::forget as forget_answers;
 pub use links::{LinkKind, find as find_link, forget as forget_links};
 pub use papers::{forget as forget_papers, remove_files};

@@ -185,7 +185,7 @@ export interface paths {
         };
         /**
          * What has happened in the organisation, the latest first
-         * @description What happened to people is told to managers and owners. A buyer's new name is one line, and not one for each of its shipments.
+         * @description What happened to people is told to managers and owners. A buyer's new name is one line, and not one for each of its shipments, unless `kind` or `about` leaves the partner out.
          */
         get: operations["list_history"];
         put?: never;

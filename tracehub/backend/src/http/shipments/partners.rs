@@ -185,9 +185,9 @@ pub async fn rename_buyer(tx: &mut OrganisationTx, partner: Uuid, name: &str) ->
     .await?;
     let entries: Vec<_> = ids.iter().map(|_| Uuid::now_v7()).collect();
     sqlx::query!(
-        r#"INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
+        r#"INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes, is_caused)
            SELECT current_organisation_id(), entry, shipment, $4, 'changed',
-                  jsonb_build_array(jsonb_build_object('field', 'buyer', 'before', before, 'after', $5::text))
+                  jsonb_build_array(jsonb_build_object('field', 'buyer', 'before', before, 'after', $5::text)), true
            FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS it (entry, shipment, before)"#,
         &entries,
         &ids,
