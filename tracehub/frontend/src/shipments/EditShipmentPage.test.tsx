@@ -1,6 +1,7 @@
 import { screen, waitFor } from '@testing-library/react'
 import { expect, test } from 'vitest'
 
+import { keptDrafts } from '../test/drafts'
 import { fakeApi, json, problem } from '../test/fakeApi'
 import { openAsAda } from '../test/open'
 import { CASHEWS } from '../test/samples'
@@ -25,7 +26,7 @@ test('what was changed is sent, and nothing else, with the version that was seen
   const [change] = changes(asked)
   expect(await change?.json()).toEqual({ vessel: 'MSC Ada', container_number: null })
   expect(change?.headers.get('If-Match')).toBe('"3"')
-  expect(Object.keys(localStorage)).toEqual([])
+  expect(keptDrafts()).toEqual([])
 })
 
 test('nothing is sent when nothing was changed', async () => {
@@ -135,7 +136,7 @@ test('what was typed outlives an expired log-in, and what changed meanwhile is s
   const [change] = changes(asked)
   expect(await change?.json()).toEqual({ vessel: 'MSC Ada' })
   expect(change?.headers.get('If-Match')).toBe('"4"')
-  expect(Object.keys(localStorage)).toEqual([])
+  expect(keptDrafts()).toEqual([])
 })
 
 test('a conflict that nobody has looked at yet is shown again after a reload', async () => {
@@ -157,7 +158,7 @@ test('a conflict that nobody has looked at yet is shown again after a reload', a
   await user.click(screen.getByRole('button', { name: 'Start afresh' }))
   expect(await vessel()).toHaveValue('MSC Zoe')
   expect(screen.queryByRole('alert')).not.toBeInTheDocument()
-  expect(Object.keys(localStorage)).toEqual([])
+  expect(keptDrafts()).toEqual([])
 })
 
 test('a draft that is saved already is no draft any more', async () => {
@@ -171,7 +172,7 @@ test('a draft that is saved already is no draft any more', async () => {
   openAsAda(EDIT)
   expect(await vessel()).toHaveValue('MSC Ada')
   expect(screen.queryByText('You have not sent this yet')).not.toBeInTheDocument()
-  expect(Object.keys(localStorage)).toEqual([])
+  expect(keptDrafts()).toEqual([])
 })
 
 test('the focus is at the conflict each time there is one, and after a choice', async () => {

@@ -2,6 +2,7 @@ import { act, screen } from '@testing-library/react'
 import type { UserEvent } from '@testing-library/user-event'
 import { expect, test } from 'vitest'
 
+import { keptDrafts } from '../test/drafts'
 import { fakeApi, json, problem } from '../test/fakeApi'
 import { openAsAda } from '../test/open'
 import { CASHEWS } from '../test/samples'
@@ -153,5 +154,5 @@ test('two clicks at once are one request, and what was sent is no draft any more
 
   expect(await screen.findByRole('heading', { name: 'EXP-1' })).toBeVisible()
   expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1)
-  expect(Object.keys(localStorage)).toEqual([])
+  expect(keptDrafts()).toEqual([])
 })
