@@ -115,9 +115,9 @@ pub async fn change_password(
     let version = version.fetch_one(&mut *tx).await?;
     links::end_those_for(&mut tx, user).await?;
     links::end_those_made_by(&mut tx, user).await?;
-    tx.commit().await?;
     let claims = Claims::new(user, organisation, version, Utc::now());
-    let (login, cookie) = Login::begin(&app, claims, &headers, &client).await?;
+    let (login, cookie) = Login::of(&mut tx, &app, claims, &headers, &client).await?;
+    tx.commit().await?;
     Ok(([(header::SET_COOKIE, cookie)], Json(login)))
 }
 

@@ -74,14 +74,26 @@ impl Login {
     /// Begins a session of who says this, in place of the one that the browser has, and with it a token.
     pub async fn begin(
         app: &App,
-        mut claims: Claims,
+        claims: Claims,
         headers: &HeaderMap,
         client: &Client,
     ) -> Result<(Self, String), Error> {
         let mut tx = OrganisationTx::of_token(&app.database, &claims).await?.ok_or(LOGGED_OUT)?;
-        let (session, cookie) = session::begin(&mut tx, claims.ver, headers, client).await?;
-        let me = me_of(&mut tx).await?;
+        let begun = Self::of(&mut tx, app, claims, headers, client).await?;
         tx.commit().await?;
+        Ok(begun)
+    }
+
+    /// Like `begin`, of whoever this transaction is for, and with it.
+    pub async fn of(
+        tx: &mut OrganisationTx,
+        app: &App,
+        mut claims: Claims,
+        headers: &HeaderMap,
+        client: &Client,
+    ) -> Result<(Self, String), Error> {
+        let (session, cookie) = session::begin(tx, claims.ver, headers, client).await?;
+        let me = me_of(tx).await?;
         claims.sid = Some(session.id);
         let (token, expires_at) = (app.keys.sign(&claims)?, claims.expires_at());
         Ok((Self { token, expires_at, session, me }, cookie))
@@ -188,6 +200,7 @@ pub async fn login(
 pub async fn log_out(
     State(app): State<App>,
     client: Client,
+    headers: HeaderMap,
     caller: Caller,
 ) -> Result<(StatusCode, [(HeaderName, String); 1]), Error> {
     let mut tx = caller.begin(&app, Role::Viewer).await?;
@@ -200,7 +213,7 @@ pub async fn log_out(
         }
     }
     tx.commit().await?;
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session::forget_cookie(&client))]))
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session::forget_cookie(&headers, &client))]))
 }
 
 /// Who is logged in
@@ -227,8 +240,14 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let Some(header) = parts.headers.get(header::AUTHORIZATION) else {
-            let Ok(client) = Client::from_request_parts(parts, app).await;
-            let hash = session::hash(&parts.headers, &client);
+            let hash = match session::secure_hash(&parts.headers) {
+                // Nor need it be asked who the edge is.
+                Some(hash) => Some(hash),
+                None => {
+                    let Ok(client) = Client::from_request_parts(parts, app).await;
+                    session::plain_hash(&parts.headers, &client)
+                }
+            };
             return hash.map(Self::Cookie).ok_or(Error::Unauthenticated("please log in"));
         };
         // Whoever sends a token means that, also in a browser that has a cookie.

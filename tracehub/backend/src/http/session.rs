@@ -2,7 +2,7 @@
 //! its hash, and ends a session when its time has come, with every other log-in of its user, or when its user says so.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -134,23 +134,44 @@ pub async fn begin(
         replaced.as_ref().map(|hash| &hash[..])
     );
     let expires_at = expires_at.fetch_one(&mut **tx).await?;
-    Ok((NewSession { id, expires_at }, set_cookie(client, &token, LIFETIME_SECONDS)))
+    Ok((NewSession { id, expires_at }, set_cookie(is_secure(headers, client), &token, LIFETIME_SECONDS)))
 }
 
 /// The hash of what the browser's cookie says.
 pub fn hash(headers: &HeaderMap, client: &Client) -> Option<[u8; 32]> {
-    // One without the prefix may have come from anybody who was asked over plain HTTP in our name.
-    let name = if client.is_secure { COOKIE } else { PLAIN_COOKIE };
+    secure_hash(headers).or_else(|| plain_hash(headers, client))
+}
+
+/// That of the cookie with the prefix, whoever the edge is: no browser takes or sends one over plain HTTP.
+pub fn secure_hash(headers: &HeaderMap) -> Option<[u8; 32]> {
+    hash_in(headers, COOKIE)
+}
+
+/// That of the other one. Over HTTPS it may have come from anybody who was asked over plain HTTP in our name.
+pub fn plain_hash(headers: &HeaderMap, client: &Client) -> Option<[u8; 32]> {
+    hash_in(headers, PLAIN_COOKIE).filter(|_| !client.is_secure)
+}
+
+fn hash_in(headers: &HeaderMap, name: &str) -> Option<[u8; 32]> {
     cookies(headers, name).find_map(|token| hash_of(token).ok())
 }
 
 /// The header with which the browser forgets it.
-pub fn forget_cookie(client: &Client) -> String {
-    set_cookie(client, "", 0)
+pub fn forget_cookie(headers: &HeaderMap, client: &Client) -> String {
+    set_cookie(is_secure(headers, client), "", 0)
 }
 
-fn set_cookie(client: &Client, token: &str, seconds: u32) -> String {
-    let (name, secure) = if client.is_secure { (COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
+/// Whether the browser came over HTTPS: as the edge says, or, where it is not known for a moment who the edge is, as what the browser
+/// itself sends does. One that lies about it gets a cookie that it does not take.
+fn is_secure(headers: &HeaderMap, client: &Client) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    client.is_secure
+        || secure_hash(headers).is_some()
+        || origin.is_some_and(|origin| origin.starts_with("https://"))
+}
+
+fn set_cookie(is_secure: bool, token: &str, seconds: u32) -> String {
+    let (name, secure) = if is_secure { (COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
     format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 
@@ -172,24 +193,34 @@ pub async fn forget(connection: &mut PgConnection) -> sqlx::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::header;
-
     use super::*;
 
+    fn sent(set: &str) -> HeaderMap {
+        let pair = set.split(';').next().unwrap();
+        HeaderMap::from_iter([(header::COOKIE, format!("a=b; {pair}").parse().unwrap())])
+    }
+
     #[test]
-    fn a_cookie_is_read_where_it_was_set_and_nowhere_else() {
+    fn a_cookie_without_the_prefix_is_believed_over_plain_http_alone() {
         let token = URL_SAFE_NO_PAD.encode([7; 32]);
         let (secure, plain) = (Client { is_secure: true, ..Client::default() }, Client::default());
-        let sent = |set: &str| {
-            let pair = set.split(';').next().unwrap();
-            HeaderMap::from_iter([(header::COOKIE, format!("a=b; {pair}").parse().unwrap())])
-        };
-        let set = set_cookie(&secure, &token, 9);
+        let set = set_cookie(true, &token, 9);
         assert_eq!(set, format!("__Host-session={token}; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure"));
         assert_eq!(hash(&sent(&set), &secure), hash_of(&token).ok());
-        assert_eq!(hash(&sent(&set), &plain), None);
-        assert_eq!(hash(&sent(&set_cookie(&plain, &token, 9)), &plain), hash_of(&token).ok());
-        assert_eq!(hash(&sent(&set_cookie(&plain, &token, 9)), &secure), None);
-        assert_eq!(hash(&sent(&forget_cookie(&secure)), &secure), None);
+        assert_eq!(hash(&sent(&set_cookie(false, &token, 9)), &plain), hash_of(&token).ok());
+        assert_eq!(hash(&sent(&set_cookie(false, &token, 9)), &secure), None);
+        assert_eq!(hash(&sent(&forget_cookie(&HeaderMap::new(), &secure)), &secure), None);
+    }
+
+    #[test]
+    fn while_it_is_not_known_who_the_edge_is_nobody_is_logged_out() {
+        let token = URL_SAFE_NO_PAD.encode([7; 32]);
+        let (unknown, mut headers) = (Client::default(), sent(&set_cookie(true, &token, 9)));
+        assert_eq!(hash(&headers, &unknown), hash_of(&token).ok());
+        assert!(forget_cookie(&headers, &unknown).starts_with("__Host-session=;"));
+        // Who logs in then, in a browser without a cookie, has one that counts afterwards.
+        headers.remove(header::COOKIE);
+        headers.insert(header::ORIGIN, "https://tracehub.example".parse().unwrap());
+        assert!(is_secure(&headers, &unknown));
     }
 }
