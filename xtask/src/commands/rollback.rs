@@ -64,7 +64,10 @@ impl Rollback {
         }
         match machine.engine_answers() {
             true => machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?,
-            false => terminal::warn("the container engine does not answer: all that is done is a rename"),
+            false => terminal::warn(format_args!(
+                "the container engine does not answer, and all that is done is a rename: {}",
+                machine.engine_silence().unwrap_or_default()
+            )),
         }
         let before = Observed::from(files);
         self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
@@ -89,6 +92,7 @@ impl Rollback {
     fn roll_back(&self, machine: &Machine, before: &Observed) -> Result<()> {
         let (request, suspect) = (self.request(), before.rollback_suspect(machine.now()));
         let leased = driver::lease(machine, "rollback".to_owned(), self.lock_wait)?;
+        driver::ask_engine_again(machine)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
         let target = target.filter(|_| machine.engine_answers());
@@ -196,12 +200,12 @@ impl Rollback {
             commits: Vec::new(),
         };
         Teller::of(machine.environment()).tell(news);
-        if !machine.engine_answers() {
-            terminal::warn("unchecked: whether each part of it is well");
-        }
+        let unchecked: &[&str] =
+            if machine.engine_answers() { &[] } else { &["whether each part of it is well"] };
+        unchecked.iter().for_each(|what| terminal::warn(format_args!("unchecked: {what}")));
         let url = machine.url()?;
         self.output.say(
-            || json!({ "release": live, "url": url, "took_back": true }),
+            || json!({ "release": live, "url": url, "took_back": true, "unchecked": unchecked }),
             || {
                 terminal::say(format_args!(
                     "{} the deploy under way is taken back; {} has the traffic.",

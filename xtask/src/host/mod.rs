@@ -46,6 +46,7 @@ mod watcher;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
@@ -120,7 +121,8 @@ pub struct Machine {
     /// When this driver reached the host.
     reached: Instant,
     tunnel_is_open: Cell<bool>,
-    engine_is_silent: Cell<bool>,
+    /// Why the engine can't be asked, when it does not answer.
+    engine_silence: RefCell<Option<String>>,
     prefetch: RefCell<Prefetch>,
 }
 
@@ -197,11 +199,18 @@ impl Machine {
     /// Asks the engine for the environment's containers, each of them: one that hangs may still answer whether it is there. From here
     /// on [`Host::engine_answers`] says whether it told, for whoever can do without it.
     pub fn try_engine(&self) -> Result<()> {
-        match container::labelled_within(self.docker(), &[self.label()], ENGINE_PATIENCE) {
-            Err(error @ CommandError::Interrupted) => return Err(error.into()),
-            told => self.engine_is_silent.set(told.is_err()),
-        }
+        let told = container::labelled_within(self.docker(), &[self.label()], ENGINE_PATIENCE);
+        self.engine_silence.replace(match told {
+            Ok(_) => None,
+            Err(error) if is_silence(&error) => Some(error.to_string()),
+            Err(error) => return Err(error.into()),
+        });
         Ok(())
+    }
+
+    /// Why the engine was not to be asked, when it did not answer.
+    pub fn engine_silence(&self) -> Option<String> {
+        self.engine_silence.borrow().clone()
     }
 
     /// Where its sshd answers, when it is another machine.
@@ -267,6 +276,20 @@ impl Machine {
     }
 }
 
+/// Whether the engine does not answer, and not something else is wrong: no socket, nobody behind it, or no answer in time. Over ssh,
+/// a socket that nobody is behind looks like a connection that ends.
+fn is_silence(error: &CommandError) -> bool {
+    match error {
+        CommandError::TimedOut { .. } => true,
+        CommandError::Io { source, .. } => {
+            use ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound, TimedOut, WouldBlock};
+            let kinds = [BrokenPipe, ConnectionRefused, ConnectionReset, NotFound, TimedOut, WouldBlock];
+            kinds.contains(&source.kind())
+        }
+        other => other.is_cut_off(),
+    }
+}
+
 impl From<project::Limits> for Limits {
     fn from(limits: project::Limits) -> Limits {
         let project::Limits { bake, ready, drain, kept_releases } = limits;
@@ -328,7 +351,7 @@ impl Host for Machine {
     }
 
     fn engine_answers(&self) -> bool {
-        !self.engine_is_silent.get()
+        self.engine_silence.borrow().is_none()
     }
 
     fn check_ready(&self, release: &Release) -> Result<()> {

@@ -123,7 +123,7 @@ impl Machine {
             registry_tunnel: None,
             reached: Instant::now(),
             tunnel_is_open: Cell::new(false),
-            engine_is_silent: Cell::new(false),
+            engine_silence: RefCell::default(),
             prefetch: RefCell::default(),
         })
     }

@@ -14,6 +14,7 @@ use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
 use super::steps::PLATFORM;
 use super::steps::schema::is_migration;
+use super::steps::traffic::{SWITCH_UNASKED, answers, rename};
 
 /// What was found and settled.
 #[derive(Debug)]
@@ -41,9 +42,13 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
             wait_for_migration(leased, &last)?;
             files.traffic = host.live()?;
         }
-        let counts = count(leased, &last, &files.traffic, journal)?;
-        rolled_back = counts.is_some() && last.kind == Kind::Rollback;
-        said.extend(counts);
+        if let Some(words) = take_back_unanswered(leased, &last, &files.traffic)? {
+            said.push(words);
+        } else {
+            let counts = count(leased, &last, &files.traffic, journal)?;
+            rolled_back = counts.is_some() && last.kind == Kind::Rollback;
+            said.extend(counts);
+        }
     }
     if !said.is_empty() {
         files = host.files()?;
@@ -123,9 +128,42 @@ fn count(
     Ok(Some(format!("the {} of {to} by {} ({}) had made its switch: it counts", last.kind, last.by, last.at)))
 }
 
+fn is_unasked(attempt: &RecordedAttempt) -> bool {
+    attempt.step.as_ref().is_some_and(|(step, _)| step == SWITCH_UNASKED)
+}
+
+/// A switch without the engine that failed, since its release did not answer, and that could not be taken back, does not count: it
+/// is taken back now. Unless that release answers by now; then it counts like any other.
+fn take_back_unanswered(
+    leased: &dyn LeasedHost,
+    last: &RecordedAttempt,
+    live: &Traffic,
+) -> Result<Option<String>> {
+    let is_left = last.outcome == Some(Outcome::NotUndone) && !last.confirmed && is_unasked(last);
+    let both = last.from.as_ref().zip(last.to.as_ref()).filter(|(from, to)| from != to);
+    let Some((from, to)) = both.filter(|(_, to)| is_left && live.active.as_ref() == Some(to)) else {
+        return Ok(None);
+    };
+    if answers(leased.host(), to).is_ok() {
+        return Ok(None);
+    }
+    rename(leased, Some(to), from)?;
+    let (by, at) = (&last.by, &last.at);
+    Ok(Some(format!(
+        "the rollback to {to} by {by} ({at}) does not serve, and is taken back now: {from} has the traffic"
+    )))
+}
+
 /// Gives what was found, in words, and whether a release lost the traffic again by it.
 fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal) -> Result<(String, bool)> {
     if attempt.kind == Kind::Restore {
+        ensure!(
+            leased.host().engine_answers(),
+            "the restore by {} ({}) was cut off, and while the container engine does not answer, nobody can tell whether its \
+             database serves already",
+            attempt.by,
+            attempt.at
+        );
         return Ok((settle_restore(leased, attempt, journal)?, false));
     }
     if attempt.kind == Kind::Platform {
@@ -214,6 +252,16 @@ fn outcome_of(
         // A rename of a deploy's is no confirm. Its guard is only removed from a switch when nothing else works either.
         None if attempt.kind == Kind::Deploy => {
             (Outcome::NotUndone, "was not confirmed, and keeps the traffic: nothing else worked")
+        }
+        // Nobody may have seen it serve.
+        None if is_unasked(attempt)
+            && attempt.to.as_ref().is_some_and(|to| answers(leased.host(), to).is_err()) =>
+        {
+            let Some((from, to)) = attempt.from.as_ref().zip(attempt.to.as_ref()) else {
+                return Ok((Outcome::NotUndone, "does not serve, and no release had the traffic before"));
+            };
+            rename(leased, Some(to), from)?;
+            (Outcome::Undone, "does not serve, and is taken back now")
         }
         // A rollback whose rename was made, and whose entry was not.
         None => {

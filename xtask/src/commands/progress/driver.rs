@@ -9,7 +9,7 @@ use clap::Args;
 use super::steps::{Ahead, Over, Progress};
 use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure, refuse};
-use crate::host::{Leased, Machine, MoveRecord};
+use crate::host::{AdoptionState, Leased, Machine, MoveRecord, MoveState, UpgradeRecord};
 use crate::project::Environment;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, note_without_attempt, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
@@ -129,6 +129,7 @@ pub fn note_done(
     reason: &ReasonArgs,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
+    ask_engine_again(machine)?;
     if machine.engine_answers() {
         let attempt = settle(leased)?;
         work()?;
@@ -141,6 +142,40 @@ pub fn note_done(
         "the container engine does not answer: whether an earlier command left something was not looked at",
     );
     Ok(())
+}
+
+/// Asks right after the lease was had whether the engine answers: while it was waited for, that may have changed. Refused while it
+/// does not, where an earlier driver left what only the engine can settle: until then users must not be let in, or sent elsewhere.
+pub fn ask_engine_again(machine: &Machine) -> Result<()> {
+    machine.try_engine()?;
+    if machine.engine_answers() {
+        return Ok(());
+    }
+    let upgrade = machine.upgrade().record()?;
+    let adoption = machine.adoption().record()?.map(|record| record.state);
+    let moved = machine.moving().record()?.map(|record| record.state);
+    let left = left_for_engine(upgrade.as_ref().is_some_and(UpgradeRecord::is_unsettled), adoption, moved);
+    left.map_or(Ok(()), |what| {
+        Err(refuse(format!(
+            "{what} was cut off, and while the container engine does not answer, nobody can settle it\n  Nothing was changed. Get \
+             the engine to answer, then run the command again."
+        )))
+    })
+}
+
+/// What that is, of what the files say.
+fn left_for_engine(
+    is_upgrade_unsettled: bool,
+    adoption: Option<AdoptionState>,
+    moved: Option<MoveState>,
+) -> Option<&'static str> {
+    if is_upgrade_unsettled {
+        return Some("a change of PostgreSQL");
+    }
+    if adoption == Some(AdoptionState::Cutting) {
+        return Some("the cut-over of an adoption");
+    }
+    (moved == Some(MoveState::Cutting)).then_some("the pause of a move")
 }
 
 /// Undoes the cut-over of an adoption, or of a move, whose driver died. Says which one.
@@ -354,4 +389,19 @@ pub fn who() -> String {
     });
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{machine}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_engine_users_are_not_let_into_what_was_cut_off_in_the_middle() {
+        let (adoption, moved) = (Some(AdoptionState::Ours), Some(MoveState::Undone));
+        assert_eq!(left_for_engine(false, adoption, moved), None);
+        assert_eq!(left_for_engine(true, adoption, moved), Some("a change of PostgreSQL"));
+        let adopting = left_for_engine(false, Some(AdoptionState::Cutting), None);
+        assert_eq!(adopting, Some("the cut-over of an adoption"));
+        assert_eq!(left_for_engine(false, None, Some(MoveState::Cutting)), Some("the pause of a move"));
+    }
 }

@@ -315,3 +315,25 @@ fn the_platform_s_changed_files_are_named_also_by_a_host_that_speaks_another_lan
     fs::remove_file(host.path("platform/platform.https.yaml")).unwrap();
     assert_eq!(told(PLATFORM), "platform.https.yaml\nvariables.env\n");
 }
+
+#[test]
+fn only_an_engine_that_nobody_hears_of_is_gone_without() {
+    use std::io::{Error, ErrorKind};
+
+    use super::{ENGINE_PATIENCE, is_silence};
+    use crate::tools::process::CommandError;
+
+    let io = |kind: ErrorKind| CommandError::Io { command: "GET".into(), source: Error::from(kind) };
+    let timed_out =
+        CommandError::TimedOut { command: "GET".into(), timeout: ENGINE_PATIENCE, tail: String::new() };
+    for silence in
+        [timed_out, io(ErrorKind::NotFound), io(ErrorKind::ConnectionRefused), CommandError::cut_off("GET")]
+    {
+        assert!(is_silence(&silence), "{silence}");
+    }
+    let answered = CommandError::of_exit_code("GET", 1, "", "500");
+    for other in [io(ErrorKind::PermissionDenied), io(ErrorKind::Other), answered, CommandError::Interrupted]
+    {
+        assert!(!is_silence(&other), "{other}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::driver::{Act, Ended};
 use super::fault::{Fault, When};
-use super::single::{after, every_single_fault};
+use super::single::{after, after_in, every_single_fault};
 use super::trial::{Trial, host, release};
 use super::world::{Manner, World};
 use crate::rollout::state::ledger::{Event, Outcome};
@@ -76,4 +76,32 @@ fn without_the_engine_what_a_killed_deploy_left_is_settled_unless_a_migration_ma
     assert!(end.contains("left off at a migration"), "{end}");
     assert_eq!(outcome.world.live, Some(release(3, 2).id));
     trial.must_hold();
+}
+
+#[test]
+fn without_the_engine_a_release_that_does_not_answer_never_counts_whatever_goes_wrong_once() {
+    let mut trial = rollback_of(host(), None);
+    trial.world.manners.insert(release(2, 2).id, Manner::NeverReady);
+    let troubles = trial.every_trouble();
+    assert!(troubles.len() > 20, "{} troubles", troubles.len());
+    trial.acts.push(Act::Recover);
+    for trouble in troubles {
+        let mut trial = trial.clone();
+        trial.troubles.push(trouble);
+        let world = trial.run().world;
+        let ledger = world.book.read();
+        let (live, ought) = (world.live.clone(), ledger.expected_active());
+        let before = Some(release(3, 2).id);
+        assert_eq!((live, ought), (before.clone(), before), "{}", trial.story());
+    }
+}
+
+#[test]
+fn without_the_engine_nothing_is_begun_while_a_restore_may_have_swapped_the_databases() {
+    let restore = Trial::of(host(), vec![Act::Restore]);
+    let trial = silent(after_in(restore, "swap", Fault::Killed(When::After), Act::Rollback(None)));
+    let outcome = trial.run();
+    let end = outcome.ends[1].to_string();
+    assert!(end.contains("the restore by"), "{end}");
+    assert_eq!(outcome.world.live, Some(release(3, 2).id));
 }

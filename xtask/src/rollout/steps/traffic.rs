@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, ensure};
 
-use crate::rollout::host::{self, Switching};
+use crate::rollout::host::{self, Host, LeasedHost, Switching};
 use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::guard::{self, GuardState};
 use crate::rollout::state::ledger::Event;
@@ -19,6 +19,8 @@ pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
 /// between.
 const UNASKED_TRIES: u32 = 3;
 const UNASKED_PAUSE: Duration = Duration::from_millis(200);
+/// The step that makes such a switch: whoever settles one that was cut off must know that nobody may have asked.
+pub const SWITCH_UNASKED: &str = "switch-unasked";
 /// In the ledger, of such a switch.
 pub const UNCHECKED: &str = "unchecked: the engine did not answer";
 
@@ -235,7 +237,7 @@ impl Step for SwitchBack {
 
 impl SwitchBack {
     fn switch(&self, context: &StepContext) -> Result<()> {
-        rename(context, self.from.as_ref(), &self.to.id)?;
+        rename(context.leased, self.from.as_ref(), &self.to.id)?;
         context.to_switch.set(Some(context.took()));
         context.to_confirm.set(Some(context.took()));
         is_written_down(context, &self.to);
@@ -244,19 +246,23 @@ impl SwitchBack {
 }
 
 /// Gives the traffic to `to`, which no guard takes back.
-fn rename(context: &StepContext, from: Option<&ReleaseId>, to: &ReleaseId) -> Result<()> {
+pub(in crate::rollout) fn rename(
+    leased: &dyn LeasedHost,
+    from: Option<&ReleaseId>,
+    to: &ReleaseId,
+) -> Result<()> {
     let switching = Switching { from: from.cloned(), to: to.clone(), guarded: None };
-    let Err(error) = context.leased.switch(&switching) else { return Ok(()) };
-    if context.host.live()?.active.as_ref() != Some(to) {
+    let Err(error) = leased.switch(&switching) else { return Ok(()) };
+    if leased.host().live()?.active.as_ref() != Some(to) {
         return Err(error);
     }
     // If the answer was lost and not the rename, it counts. Its second rename may not have come.
-    context.leased.set_warm(Some(to), from)
+    leased.set_warm(Some(to), from)
 }
 
 /// The warm release gets the traffic back while the engine does not answer, and nobody can ask it beforehand whether it is ready.
-/// Users' own way tells, right behind the rename; where it does not answer, the rename is taken back. Of a driver that dies between
-/// the two, the rename counts, as of any rollback.
+/// Users' own way tells, right behind the rename; where it does not answer, the rename is taken back. A rename that nobody
+/// asked behind, since its driver died, or that could not be taken back, does not count by itself: whoever settles it asks.
 pub struct SwitchUnasked {
     /// The release that has the traffic.
     pub from: Option<ReleaseId>,
@@ -266,7 +272,7 @@ pub struct SwitchUnasked {
 
 impl Step for SwitchUnasked {
     fn name(&self) -> &'static str {
-        "switch"
+        SWITCH_UNASKED
     }
     fn describe(&self) -> String {
         format!(
@@ -282,9 +288,9 @@ impl Step for SwitchUnasked {
         context.host.check_ready(&self.to)?;
         // As with any rollback: whoever asks to stop now must not keep it from being seen and written down.
         context.host.shielded(|| {
-            rename(context, self.from.as_ref(), &self.to.id)?;
+            rename(context.leased, self.from.as_ref(), &self.to.id)?;
             let switched = context.took();
-            answers(context, &self.to.id)?;
+            answers(context.host, &self.to.id)?;
             context.to_switch.set(Some(switched));
             context.to_confirm.set(Some(context.took()));
             context.journal.write_with_next(Event::found(UNCHECKED.to_owned()));
@@ -302,16 +308,16 @@ impl Step for SwitchUnasked {
         let from = self.from.as_ref();
         let from =
             from.ok_or_else(|| Error::msg("no release had the traffic before: it stays where it is"))?;
-        rename(context, Some(&self.to.id), from)
+        rename(context.leased, Some(&self.to.id), from)
     }
 }
 
 /// An error unless the release answers through the edge that it is ready.
-fn answers(context: &StepContext, id: &ReleaseId) -> Result<()> {
+pub(in crate::rollout) fn answers(host: &dyn Host, id: &ReleaseId) -> Result<()> {
     let mut left = UNASKED_TRIES;
     loop {
         left -= 1;
-        let error = match context.host.probe() {
+        let error = match host.probe() {
             Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
             Ok(answer) => anyhow!("through the edge it answers {}: {}", answer.status, answer.excerpt.trim()),
             Err(error) => error,
@@ -319,7 +325,7 @@ fn answers(context: &StepContext, id: &ReleaseId) -> Result<()> {
         if left == 0 {
             return Err(error.context(format!("{id} does not serve, and the engine can't be asked why")));
         }
-        context.host.pause(UNASKED_PAUSE)?;
+        host.pause(UNASKED_PAUSE)?;
     }
 }
 

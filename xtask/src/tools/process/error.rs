@@ -52,7 +52,15 @@ pub enum CommandError {
     },
 }
 
+/// How a command ends whose connection does.
+const CUT_OFF: &str = "was cut off: the connection is gone";
+
 impl CommandError {
+    /// Whether its connection has ended, rather than that it failed.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self, CommandError::Failed { ending, .. } if ending == CUT_OFF)
+    }
+
     /// A command that ended with another exit code than 0.
     pub fn of_exit_code(command: &str, code: i32, stdout: &str, stderr: &str) -> CommandError {
         let output = if stderr.trim().is_empty() { stdout } else { stderr };
@@ -62,7 +70,7 @@ impl CommandError {
 
     /// A command on another machine, or a request, whose connection has ended.
     pub fn cut_off(command: &str) -> CommandError {
-        let ending = "was cut off: the connection is gone".to_owned();
+        let ending = CUT_OFF.to_owned();
         CommandError::Failed { command: command.to_owned(), ending, code: None, tail: String::new() }
     }
 }
