@@ -101,21 +101,6 @@ pub fn engine_silent(lab: &Lab) -> Result<(), Failed> {
     check(ledger.contains("maintenance is over"), || "the ledger knows nothing of the maintenance".into())?;
     host.last_attempt_is("rollback succeeded")?;
     check(project.warm() == Some(live.clone()), || "another release is warm".into())?;
-    // Stopped, it tells the edge no names either.
-    let client = Client::start(lab.url());
-    host.sh("kill -STOP $(pidof dockerd)");
-    let maintained = self::maintained(lab);
-    let back = project.xtask(&["rollback", "--to", &live]).output();
-    let after_back = host.live();
-    host.sh("kill -CONT $(pidof dockerd)");
-    let report = client.stop();
-    maintained?;
-    let back = back?;
-    println!("    while it is stopped: {}", String::from_utf8_lossy(&back.stderr).trim());
-    // Where the edge has no connection to it any more, it is not gone to, and nobody notices.
-    check(after_back == if back.status.success() { live.clone() } else { warm }, || format!("{back:?}"))?;
-    let asked_to_wait = |failure: &String| failure.contains("looked after");
-    check(report.failures.iter().all(asked_to_wait), || format!("{report}"))?;
     project.deploy().succeeds()?;
     host.last_attempt_is("deploy succeeded")?;
     host.two_releases_run()
