@@ -88,9 +88,8 @@ impl Going<'_> {
                 self.leased.archiver().forget()?;
             }
             upgrade.switch(record)?;
-            if !record.is_back {
-                self.leased.database().make_roles()?;
-            }
+            // Data that were kept know the passwords of their time.
+            self.leased.database().make_roles()?;
             if let Some(live) = self.machine.live()?.active {
                 self.machine.wait_for_release(&live)?;
             }
