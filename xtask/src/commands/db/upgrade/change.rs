@@ -84,6 +84,9 @@ impl Going<'_> {
             }
             // It is one of a cluster: the next one begins with a base backup.
             if self.leased.archiver().exists()? {
+                terminal::warn(format_args!(
+                    "the archive of WAL ends here; if the change is undone, the next deploy begins it anew"
+                ));
                 self.leased.archiver().stop()?;
                 self.leased.archiver().forget()?;
             }
