@@ -84,13 +84,15 @@ impl Going<'_> {
             }
             // It is one of a cluster: the next one begins with a base backup.
             if self.leased.archiver().exists()? {
+                terminal::warn(format_args!(
+                    "the archive of WAL ends here; if the change is undone, the next deploy begins it anew"
+                ));
                 self.leased.archiver().stop()?;
                 self.leased.archiver().forget()?;
             }
             upgrade.switch(record)?;
-            if !record.is_back {
-                self.leased.database().make_roles()?;
-            }
+            // Data that were kept know the passwords of their time.
+            self.leased.database().make_roles()?;
             if let Some(live) = self.machine.live()?.active {
                 self.machine.wait_for_release(&live)?;
             }
