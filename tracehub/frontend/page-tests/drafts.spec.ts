@@ -19,6 +19,8 @@ async function logIn(page: Page, email: string) {
   await page.getByLabel('Email').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill('correct horse')
   await page.getByRole('button', { name: 'Log in' }).click()
+  // Who goes elsewhere before the answer has come is not logged in.
+  await expect(page.getByRole('button', { name: /^Account of/ })).toBeVisible()
 }
 
 test('a log-in that expires in the middle of a form loses nothing', async ({ page, context }) => {

@@ -115,7 +115,7 @@ pub struct Environment {
     pub limits: Limits,
     /// When its database is backed up without anybody.
     pub backups: BackupSchedule,
-    /// The major version of PostgreSQL, one of [`MAJORS`](super::MAJORS). A new platform begins with it; one that runs goes there by
+    /// The major version of PostgreSQL, one of [`MAJORS`]. A new platform begins with it; one that runs goes there by
     /// `cargo xtask db upgrade`.
     pub postgres: u32,
     /// The file, in the folder `environments` of what is deployed, with what the app is told here and is no secret.

@@ -79,7 +79,7 @@ impl TargetArgs {
         self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
     }
 
-    /// Like `reach`, also when the engine does not answer: [`Host::engine_answers`](crate::rollout::host::Host::engine_answers) says
+    /// Like `reach`, also when the engine does not answer: [`Host::engine_answers`] says
     /// whether it does.
     pub fn reach_without_engine(self) -> Result<Machine> {
         let machine = if self.env.is_here() {
