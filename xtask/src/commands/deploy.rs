@@ -196,7 +196,7 @@ impl Deploy {
         if self.beside.is_none() && !planned.plan.steps().is_empty() {
             *telling = Telling::begin(machine, &planned.release);
         }
-        let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
+        let ran = driver::run(machine, &attempt, &planned.plan, gate::recorded(&self.overrides));
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
@@ -221,13 +221,9 @@ impl Deploy {
             let from = attempt.settled.files.traffic.active.clone();
             let goal = Goal { kind: Kind::Deploy, from, to: Some(prepared.release().id) };
             let step = platform.making(secrets)?;
-            driver::run_ahead(machine, attempt, &goal, &step, self.recorded_overrides(), activity)?;
+            driver::run_ahead(machine, attempt, &goal, &step, gate::recorded(&self.overrides), activity)?;
             Ok(true)
         })
-    }
-
-    fn recorded_overrides(&self) -> Vec<String> {
-        gate::recorded(&self.overrides)
     }
 
     /// The plan, from what these files and the rest of the host say.

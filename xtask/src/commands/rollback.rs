@@ -11,6 +11,7 @@ use super::output::near::did_you_mean;
 use super::progress::driver::{self, LockWaitArgs, Times, of_ledger, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
+use super::progress::unsettled;
 use super::refuse;
 use super::secrets::substitutes;
 use super::target::TargetArgs;
@@ -92,7 +93,7 @@ impl Rollback {
     fn roll_back(&self, machine: &Machine, before: &Observed) -> Result<()> {
         let (request, suspect) = (self.request(), before.rollback_suspect(machine.now()));
         let leased = driver::lease(machine, "rollback".to_owned(), self.lock_wait)?;
-        driver::ask_engine_again(machine)?;
+        unsettled::ask_engine_again(machine)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
         let target = target.filter(|_| machine.engine_answers());

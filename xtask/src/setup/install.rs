@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::{Tool, find};
 use crate::terminal::Activity;
 use crate::tools::files::lock::Lock;
+use crate::tools::files::remove_folder;
 use crate::workspace;
 
 /// With fewer bytes free, a disk is full.
@@ -32,10 +33,10 @@ pub fn once(
     }
     let unfinished = tools.join(format!(".{name}"));
     // A run that was killed left it; the lock says that nobody is at work in it.
-    remove(&unfinished)?;
+    remove_folder(&unfinished)?;
     whole(&unfinished, fill, free)?;
     // What was there did not do.
-    remove(folder)?;
+    remove_folder(folder)?;
     fs::rename(&unfinished, folder).with_context(|| format!("renaming {unfinished} to {folder}"))
 }
 
@@ -49,7 +50,7 @@ fn whole(
     fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;
     fill(folder).map_err(|error| {
         let free = free(folder).filter(|free| *free < FULL);
-        let error = match remove(folder) {
+        let error = match remove_folder(folder) {
             Ok(()) => error,
             Err(left) => error.context(format!("{left:#}")),
         };
@@ -64,15 +65,6 @@ fn whole(
 fn free(folder: &Utf8Path) -> Option<u64> {
     let told = rustix::fs::statvfs(folder.as_std_path()).ok()?;
     Some(told.f_bavail * told.f_frsize)
-}
-
-fn remove(folder: &Utf8Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {folder}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

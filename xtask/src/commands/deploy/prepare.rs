@@ -10,8 +10,8 @@ use super::room::{self, Wants};
 use super::{Deploy, approval};
 use crate::commands::logs::ship;
 use crate::commands::output::near::did_you_mean;
-use crate::commands::progress::driver;
 use crate::commands::progress::steps::Preview;
+use crate::commands::progress::unsettled;
 use crate::commands::secrets::check::in_others_too;
 use crate::commands::target::access;
 use crate::commands::target::{checks, gate, https, version};
@@ -145,7 +145,7 @@ impl Deploy {
         if self.beside.is_none() {
             machine.check_no_other_project("Nothing was changed.")?;
             let moved = machine.moving().record()?;
-            moved.iter().try_for_each(|record| driver::check_has_not_left(environment, record))?;
+            moved.iter().try_for_each(|record| unsettled::check_has_not_left(environment, record))?;
         }
         // Who may approve, the host's live commit says.
         let approval = approval::check(&machine, &registry, &commit, &checked, &self.overrides)?;

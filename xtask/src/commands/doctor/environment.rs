@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::report::Report;
 use crate::commands::deploy::{approval, drift, prepare, room};
-use crate::commands::progress::driver::{check_has_not_left, of_ledger};
+use crate::commands::progress::driver::of_ledger;
+use crate::commands::progress::unsettled::check_has_not_left;
 use crate::commands::secrets::check::Given;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::checks::{self, Known};

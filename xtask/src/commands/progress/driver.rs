@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::steps::{Ahead, Over, Progress};
 use super::tell::{News, State, Teller};
-use crate::commands::{Exit, Failure, refuse};
-use crate::host::{AdoptionState, Leased, Machine, MoveRecord, MoveState, UpgradeRecord};
+use super::unsettled;
+use crate::commands::{Exit, Failure};
+use crate::host::{Leased, Machine};
 use crate::project::Environment;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, note_without_attempt, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
@@ -110,7 +111,7 @@ pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
 /// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left. While an adoption is in its
 /// cut-over, nobody is served: that is undone first.
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
-    let undone = settle_pauses(leased)?;
+    let undone = unsettled::undo_pauses(leased)?;
     let upgraded = leased.upgrade().settle().context("settling a change of PostgreSQL that was cut off")?;
     let is_upgraded = upgraded.is_some();
     let attempt = begin(leased, upgraded.or(undone))?;
@@ -129,78 +130,19 @@ pub fn note_done(
     reason: &ReasonArgs,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    ask_engine_again(machine)?;
+    unsettled::ask_engine_again(machine)?;
     if machine.engine_answers() {
         let attempt = settle(leased)?;
         work()?;
         return attempt.note_done(what, reason.text());
     }
-    settle_pauses(leased)?;
+    unsettled::undo_pauses(leased)?;
     work()?;
     note_without_attempt(leased, who(), what, reason.text())?;
     terminal::warn(
         "the container engine does not answer: whether an earlier command left something was not looked at",
     );
     Ok(())
-}
-
-/// Asks right after the lease was had whether the engine answers: while it was waited for, that may have changed. Refused while it
-/// does not, where an earlier driver left what only the engine can settle: until then users must not be let in, or sent elsewhere.
-pub fn ask_engine_again(machine: &Machine) -> Result<()> {
-    machine.try_engine()?;
-    if machine.engine_answers() {
-        return Ok(());
-    }
-    let upgrade = machine.upgrade().record()?;
-    let adoption = machine.adoption().record()?.map(|record| record.state);
-    let moved = machine.moving().record()?.map(|record| record.state);
-    let left = left_for_engine(upgrade.as_ref().is_some_and(UpgradeRecord::is_unsettled), adoption, moved);
-    left.map_or(Ok(()), |what| {
-        Err(refuse(format!(
-            "{what} was cut off, and while the container engine does not answer, nobody can settle it\n  Nothing was changed. Get \
-             the engine to answer, then run the command again."
-        )))
-    })
-}
-
-/// What that is, of what the files say.
-fn left_for_engine(
-    is_upgrade_unsettled: bool,
-    adoption: Option<AdoptionState>,
-    moved: Option<MoveState>,
-) -> Option<&'static str> {
-    if is_upgrade_unsettled {
-        return Some("a change of PostgreSQL");
-    }
-    if adoption == Some(AdoptionState::Cutting) {
-        return Some("the cut-over of an adoption");
-    }
-    (moved == Some(MoveState::Cutting)).then_some("the pause of a move")
-}
-
-/// Undoes the cut-over of an adoption, or of a move, whose driver died. Says which one.
-fn settle_pauses(leased: &Leased<'_>) -> Result<Option<String>> {
-    let undone =
-        leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
-    let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
-    let moved = leased.moving().settle().context("ending the pause of a move that was cut off")?;
-    let Some((record, was_undone)) = moved else { return Ok(words) };
-    check_has_not_left(leased.environment(), &record)?;
-    let to = &record.other.to;
-    let undone = was_undone.then(|| format!("the move to {to} was cut off: users are served here again"));
-    Ok(words.or(undone))
-}
-
-/// Refused on a machine that its environment has left for another one.
-pub fn check_has_not_left(environment: &Environment, record: &MoveRecord) -> Result<()> {
-    let (name, to) = (&environment.name, &record.other.to);
-    match record.has_left() {
-        false => Ok(()),
-        true => Err(refuse(format!(
-            "{name} has left this machine: it is on {to}, and nothing is changed here any more\n  Have the variables lead there. `cargo \
-             xtask host move --env {name} --to {to}` says which, and completes a move that was cut off."
-        ))),
-    }
 }
 
 /// Like [`settle`], within a cut-over of `host adopt`, which goes on: it is not undone.
@@ -389,19 +331,4 @@ pub fn who() -> String {
     });
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{machine}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_the_engine_users_are_not_let_into_what_was_cut_off_in_the_middle() {
-        let (adoption, moved) = (Some(AdoptionState::Ours), Some(MoveState::Undone));
-        assert_eq!(left_for_engine(false, adoption, moved), None);
-        assert_eq!(left_for_engine(true, adoption, moved), Some("a change of PostgreSQL"));
-        let adopting = left_for_engine(false, Some(AdoptionState::Cutting), None);
-        assert_eq!(adopting, Some("the cut-over of an adoption"));
-        assert_eq!(left_for_engine(false, None, Some(MoveState::Cutting)), Some("the pause of a move"));
-    }
 }

@@ -3,3 +3,4 @@
 pub mod driver;
 pub mod steps;
 pub mod tell;
+pub mod unsettled;

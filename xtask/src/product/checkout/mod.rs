@@ -14,6 +14,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::pipeline::is_always_given;
 use crate::terminal::Activity;
+use crate::tools::files;
 use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
 
@@ -58,7 +59,7 @@ impl Checkout {
         let home = workspace::target_dir().join(purpose);
         fs::create_dir_all(&home).with_context(|| format!("making {home}"))?;
         let unfinished = home.join("copy.new");
-        [&folder, &unfinished].into_iter().try_for_each(|folder| remove(folder))?;
+        [&folder, &unfinished].into_iter().try_for_each(|folder| files::remove_folder(folder))?;
         let root = workspace::root();
         Run::new(cmd!(shell(), "git clone --quiet {root} {unfinished}")).run()?;
         // Without a remote, nobody asks whether a commit was pushed.
@@ -178,15 +179,6 @@ fn is_whole(folder: &Utf8Path) -> Result<()> {
          repository around it"
     );
     Ok(())
-}
-
-fn remove(folder: &Utf8Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {folder}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Writing a file whole or not at all.
+//! Writing a file whole or not at all; removing a folder.
 
 pub mod hex;
 pub mod lock;
@@ -21,6 +21,16 @@ pub fn replace(file: &Utf8Path, content: &[u8]) -> Result<()> {
         new.write_all(content)?;
         new.sync_data()
     })
+}
+
+/// Removes a folder with all that is in it; none need be there.
+pub fn remove_folder(folder: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {folder}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Gives `to` the content and the mode of another file, in the same way.
